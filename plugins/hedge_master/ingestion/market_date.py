@@ -1,0 +1,41 @@
+"""The one date that rules all: the sample market's clock or, with the real API, the end of the run's data interval."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.settings import Settings
+
+API_ZONE = ZoneInfo("America/New_York")  # Alpha Vantage dates its answers in US/Eastern
+
+
+def market_date_of_run(settings: Settings, interval_end: datetime) -> tuple[date, str]:
+    """Market date and its source for a run whose data interval ends at `interval_end`."""
+    if settings.uses_sample_market:
+        from hedge_master.sample_market.clock_client import market_date
+
+        return market_date(settings.sample_market_url), "sample market"
+    return interval_end.astimezone(API_ZONE).date(), "data interval"
+
+
+def record_market_date(warehouse: Connection, run_id: str, day: date, source: str) -> None:
+    """Keep the market date of a run; a retry of the run keeps the first."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "insert into market.market_dates (run_id, market_date, source) values (%s, %s, %s) on conflict do nothing",
+            (run_id, day, source),
+        )
+
+
+def newest_market_date(warehouse: Connection) -> date:
+    """The greatest market date of all runs. Raises LookupError before the first run."""
+    with warehouse.cursor() as cursor:
+        cursor.execute("select max(market_date) from market.market_dates")
+        row = cursor.fetchone()
+    if row is None or row[0] is None:
+        raise LookupError("market.market_dates is empty: no producer has run yet")
+    found: date = row[0]
+    return found

@@ -1,0 +1,174 @@
+"""Publishes price answers: asks for each symbol, hands the raw body to Kafka, and waits for the broker's word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID, uuid4
+
+from confluent_kafka import KafkaError, Message, Producer
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
+from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused
+from hedge_master.ingestion.ledger import Ledger, Place
+from hedge_master.ingestion.topics import SCHEMA_VERSION, Topic
+
+log = logging.getLogger(__name__)
+
+FUNCTION = "TIME_SERIES_DAILY"
+CALLS_IN_FLIGHT = 4  # bounds memory: at most this many answers wait for the broker
+FLUSH_SECONDS = 120
+PROGRESS_EVERY = 50
+
+
+class PublishingFailed(RuntimeError):
+    """The run has no right to be green: the broker refused messages, or nothing at all was published."""
+
+
+@dataclass
+class Published:
+    """What became of the calls of one chunk; the counts add up to `asked`, `left` were not asked any more."""
+
+    asked: int = 0
+    published: int = 0
+    nothing_there: int = 0
+    failed: int = 0
+    left: int = 0
+    undelivered: list[str] = field(default_factory=list)
+
+
+def publish_prices(
+    client: AlphaVantageClient,
+    producer: Producer,
+    warehouse: Connection,
+    topic: Topic,
+    symbols: Iterable[str],
+    run_id: str,
+    market_date: date,
+) -> Published:
+    """Ask for each symbol's prices and publish the answers untouched; returns when the broker confirmed all.
+
+    A symbol that the API does not know is counted and left; a spent daily budget ends the chunk early. Raises
+    PublishingFailed where the broker did not take a message or where calls were made and nothing was published, and
+    KeyRefused at once.
+    """
+    publisher = _Publisher(client, producer, Ledger(warehouse, run_id), topic, run_id, market_date)
+    return publisher.publish(list(symbols))
+
+
+class _Publisher:
+    def __init__(
+        self,
+        client: AlphaVantageClient,
+        producer: Producer,
+        ledger: Ledger,
+        topic: Topic,
+        run_id: str,
+        market_date: date,
+    ) -> None:
+        self._client = client
+        self._producer = producer
+        self._ledger = ledger
+        self._topic = topic
+        self._headers = {"function": FUNCTION, "run_id": run_id, "market_date": market_date.isoformat()}
+        self._report = Published()
+
+    def publish(self, symbols: list[str]) -> Published:
+        report = self._report
+        waiting = iter(symbols)
+        flying: dict[Future[Answer], tuple[UUID, str]] = {}
+        budget_left = True
+        with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
+            while True:
+                while budget_left and len(flying) < CALLS_IN_FLIGHT and (symbol := next(waiting, None)) is not None:
+                    request_id = uuid4()
+                    self._ledger.asked(request_id, FUNCTION, symbol, self._topic.outputsize)
+                    report.asked += 1
+                    flying[pool.submit(self._client.daily_prices, symbol, self._topic.outputsize)] = request_id, symbol
+                if not flying:
+                    break
+                for answered in wait(flying, return_when=FIRST_COMPLETED).done:
+                    budget_left &= self._settle(answered, *flying.pop(answered))
+                self._producer.poll(0)
+        report.left = len(symbols) - report.asked
+        self._flush()
+        return self._checked()
+
+    def _settle(self, answered: Future[Answer], request_id: UUID, symbol: str) -> bool:
+        """Publish one answer or close its call; False when the day's budget is spent."""
+        try:
+            answer = answered.result()
+        except DailyLimitReached as error:
+            self._ledger.failed(request_id, error)
+            self._report.failed += 1
+            log.warning("the day's calls are spent: %s", error)
+            return False
+        except KeyRefused as error:
+            self._ledger.failed(request_id, error)
+            raise
+        except AlphaVantageError as error:
+            self._ledger.failed(request_id, error)
+            if error.outcome == "nothing_there":
+                self._report.nothing_there += 1
+            else:
+                self._report.failed += 1
+            log.warning("%s: %s: %s", symbol, type(error).__name__, error)
+            return True
+        if answer.body.strip() == b"{}":
+            self._ledger.nothing_there(request_id)
+            self._report.nothing_there += 1
+            return True
+        self._produce(request_id, symbol, answer)
+        return True
+
+    def _produce(self, request_id: UUID, symbol: str, answer: Answer) -> None:
+        headers = {
+            **self._headers,
+            "symbol": symbol,
+            "request_id": str(request_id),
+            "requested_at": answer.requested_at.isoformat(timespec="microseconds"),
+            "schema_version": SCHEMA_VERSION,
+        }
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self._report.undelivered.append(f"{symbol}: {error.str()}")
+                return
+            place = Place(message.topic(), message.partition(), message.offset())
+            self._ledger.published(request_id, answer.requested_at, len(answer.body), place)
+            self._report.published += 1
+            if self._report.published % PROGRESS_EVERY == 0:
+                log.info("published %d of %d asked", self._report.published, self._report.asked)
+
+        def produce() -> None:
+            self._producer.produce(
+                self._topic.name,
+                key=symbol.encode(),
+                value=answer.body,
+                headers=[(name, value.encode()) for name, value in headers.items()],
+                on_delivery=on_delivery,
+            )
+
+        try:
+            produce()
+        except BufferError:  # the local queue is full: let the broker catch up
+            self._producer.flush(FLUSH_SECONDS)
+            produce()
+
+    def _flush(self) -> None:
+        unconfirmed = self._producer.flush(FLUSH_SECONDS)
+        if unconfirmed:
+            raise PublishingFailed(f"{unconfirmed} messages were not confirmed by the broker in {FLUSH_SECONDS} s")
+
+    def _checked(self) -> Published:
+        report = self._report
+        log.info("%s", report)
+        if report.undelivered:
+            raise PublishingFailed(f"the broker refused {len(report.undelivered)} messages: {report.undelivered[0]}")
+        if report.asked and not report.published:
+            raise PublishingFailed(f"{report.asked} calls brought nothing to publish: see market.api_calls")
+        return report

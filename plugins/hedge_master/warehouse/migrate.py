@@ -1,0 +1,91 @@
+"""Brings the warehouse to the newest schema and gives each role exactly what it needs.
+
+python -m hedge_master.warehouse.migrate
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from alembic import command
+from alembic.config import Config
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from hedge_master.settings import Settings, SettingsError
+from hedge_master.warehouse.connection import connect
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+APPLICATION = "hedge_master migrate"
+ROLE_SETTINGS = ("warehouse_ingest_url", "warehouse_dbt_url", "warehouse_reader_url")
+
+
+def migrate(settings: Settings) -> None:
+    """Apply all outstanding migrations as the owner, then the grants. Safe to run again.
+
+    Raises SettingsError where an address is missing or a role has no place to log in from.
+    """
+    owner_url = settings.required("warehouse_url")
+    engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg2"))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("create schema if not exists market"))
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+    with connect(owner_url, APPLICATION) as connection:
+        for field in ROLE_SETTINGS:
+            _ensure_role(connection, field, settings.required(field))
+        _grant(connection, *(_user(settings.required(field)) for field in ROLE_SETTINGS))
+
+
+def _user(url: str) -> str:
+    return unquote(urlsplit(url).username or "")
+
+
+def _ensure_role(connection: Connection, field: str, url: str) -> None:
+    """Create the role of `url` where it does not exist yet (a warehouse that the user brought)."""
+    role, password = _user(url), unquote(urlsplit(url).password or "")
+    if not role:
+        raise SettingsError(f"HM_{field.upper()} names no user")
+    with connection.cursor() as cursor:
+        cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
+        if cursor.fetchone() is None:
+            cursor.execute(
+                sql.SQL("create role {} login password {}").format(sql.Identifier(role), sql.Literal(password))
+            )
+
+
+def _grant(connection: Connection, ingest: str, dbt: str, reader: str) -> None:
+    """ingest writes `market`; dbt reads it and owns its own schemas; reader gets `marts` from dbt's publication."""
+    names = {"ingest": sql.Identifier(ingest), "dbt": sql.Identifier(dbt), "reader": sql.Identifier(reader)}
+    with connection.cursor() as cursor:
+        cursor.execute("select current_database()")
+        names["database"] = sql.Identifier(cursor.fetchone()[0])  # type: ignore[index]
+        for statement in (
+            "grant connect on database {database} to {ingest}, {dbt}, {reader}",
+            "grant create on database {database} to {dbt}",
+            "grant usage on schema market to {ingest}, {dbt}",
+            "grant select, insert, update, delete, truncate on all tables in schema market to {ingest}",
+            "grant maintain on all tables in schema market to {ingest}",
+            "grant usage on all sequences in schema market to {ingest}",
+            "grant execute on all functions in schema market to {ingest}, {dbt}",
+            "grant select on all tables in schema market to {dbt}",
+        ):
+            if statement.startswith("grant maintain") and connection.server_version < 170000:
+                continue  # before 17 only the owner may ANALYZE; autovacuum does it there
+            cursor.execute(sql.SQL(statement).format(**names))
+
+
+if __name__ == "__main__":
+    from hedge_master.local_stack.environment import apply_environment
+    from hedge_master.settings import load_settings
+
+    apply_environment()
+    migrate(load_settings())

@@ -1,0 +1,227 @@
+"""Kafka -> warehouse: one query for each price topic, each from the offsets that the warehouse holds, then exit.
+
+    spark-submit spark_jobs/stream_prices.py --run-id ID
+
+The job reads what was published when it started (Trigger.AvailableNow). A batch is parsed and checked by Spark's own
+expressions, copied into an unlogged staging table (Arrow, binary COPY), and merged by
+`hedge_master.warehouse.merge`, which moves the offsets in the same transaction. Spark's checkpoint is a throw-away
+folder: the warehouse alone says what was read, so a lost checkpoint or a repeated batch loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import pyarrow
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from pyspark.sql.streaming.query import StreamingQuery
+
+from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, PARTITIONS, TOPICS, Topic
+from hedge_master.settings import Settings, load_settings
+from hedge_master.warehouse.connection import connect
+from hedge_master.warehouse.merge import merge_batch, next_offsets
+
+APPLICATION = "hedge_master stream_prices"
+REJECTED_MESSAGE_CHARACTERS = 8192
+
+FIELDS = {"open": "1. open", "high": "2. high", "low": "3. low", "close": "4. close", "volume": "5. volume"}
+PRICES = ("open", "high", "low", "close")
+PAYLOAD = T.StructType(
+    [
+        T.StructField("Meta Data", T.StructType([T.StructField("2. Symbol", T.StringType())])),
+        T.StructField(
+            "Time Series (Daily)",
+            T.MapType(T.StringType(), T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.values()])),
+        ),
+    ]
+)
+# The order and types of the staging tables' columns.
+STAGED = (
+    "partition int, kafka_offset long, requested_at timestamp, outputsize string, symbol string, day date, open double, "
+    "high double, low double, close double, volume long, reason string, day_text string, raw string"
+)
+NOTICES = ("Information", "Note", "Error Message")
+
+
+def messages(kafka: DataFrame) -> DataFrame:
+    """One row a message: partition, kafka_offset, symbol, requested_at, market_date (from the headers), body (text)."""
+
+    def header(name: str) -> Column:
+        # get() gives null for a header that is missing; [0] would raise.
+        return F.expr(f"cast(get(filter(headers, each -> each.key = '{name}'), 0).value as string)")
+
+    return kafka.select(
+        "partition",
+        F.col("offset").alias("kafka_offset"),
+        F.coalesce(header("symbol"), F.col("key").cast("string")).alias("symbol"),
+        F.try_to_timestamp(header("requested_at")).alias("requested_at"),
+        header("market_date").try_cast("date").alias("market_date"),
+        F.col("value").cast("string").alias("body"),
+    )
+
+
+def bars(read: DataFrame) -> DataFrame:
+    """One row a message and trading day, all fields as text; a message without a series gives one row without a day.
+
+    Columns: those of `messages`, with `body` only where there is no series; payload_symbol, day_text, open_text ..
+    volume_text, bar (the fields as delivered), day_repeats (the payload names the day twice).
+    """
+    parsed = read.withColumn("payload", F.from_json("body", PAYLOAD))
+    series = F.col("payload.`Time Series (Daily)`")
+    days = F.map_keys(series)
+    empty = series.isNull() | (F.size(series) == 0)
+    exploded = parsed.select(
+        "partition",
+        "kafka_offset",
+        "symbol",
+        "requested_at",
+        "market_date",
+        F.when(empty, F.col("body")).alias("body"),
+        F.col("payload.`Meta Data`.`2. Symbol`").alias("payload_symbol"),
+        # Kept for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
+        F.when(F.size(F.array_distinct(days)) < F.size(days), days).alias("days"),
+        F.explode_outer(series).alias("day_text", "bar"),
+    )
+    return exploded.select(
+        "*",
+        (F.size(F.filter("days", lambda day: day == F.col("day_text"))) > 1).alias("day_repeats"),
+        *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
+    ).drop("days")
+
+
+def validated(rows: DataFrame) -> DataFrame:
+    """Adds day, open .. close (double), volume (long) and `reason`: null where the bar is possible, else the first
+    rule that it breaks. Only impossible data is refused; doubtful data passes."""
+    typed = rows.select(
+        "*",
+        F.when(F.col("day_text").rlike(r"^\d{4}-\d{2}-\d{2}$"), F.col("day_text").try_cast("date")).alias("day"),
+        *[F.col(f"{column}_text").try_cast("double").alias(column) for column in PRICES],
+        F.col("volume_text").try_cast("long").alias("volume"),
+    )
+    finite = F.lit(True)
+    for column in PRICES:
+        finite = finite & F.col(column).isNotNull() & ~F.isnan(column) & (F.abs(column) != float("inf"))
+    is_notice = F.coalesce(*[F.get_json_object("body", f"$['{name}']") for name in NOTICES]).isNotNull()
+    rules = (
+        ("message_without_headers", F.col("requested_at").isNull() | F.col("market_date").isNull()),
+        ("unparsable_json", F.col("day_text").isNull() & F.try_parse_json("body").isNull()),
+        ("notice", F.col("day_text").isNull() & is_notice),
+        ("no_series", F.col("day_text").isNull()),
+        ("another_symbol", ~F.col("payload_symbol").eqNullSafe(F.col("symbol"))),
+        ("impossible_date", F.col("day").isNull()),
+        ("date_in_the_future", F.col("day") > F.col("market_date")),
+        ("duplicate_date", F.coalesce("day_repeats", F.lit(False))),
+        ("missing_or_not_a_number", ~finite | F.col("volume").isNull()),
+        ("price_not_positive", F.least(*PRICES) <= 0),
+        ("high_below_low", F.col("high") < F.col("low")),
+        ("outside_range", (F.least("open", "close") < F.col("low")) | (F.greatest("open", "close") > F.col("high"))),
+        ("negative_volume", F.col("volume") < 0),
+    )
+    reason = F.lit(None).cast("string")
+    for name, broken in reversed(rules):
+        reason = F.when(broken, F.lit(name)).otherwise(reason)
+    return typed.withColumn("reason", reason)
+
+
+def staged(rows: DataFrame, outputsize: str) -> DataFrame:
+    """The columns of the staging table, in its order; a refused row carries its own JSON, a message its first 8 KB."""
+    own_json = F.coalesce(F.substring("body", 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
+    return rows.select(
+        "partition",
+        "kafka_offset",
+        "requested_at",
+        F.lit(outputsize).alias("outputsize"),
+        "symbol",
+        "day",
+        *PRICES,
+        "volume",
+        "reason",
+        F.when(F.col("reason").isNotNull(), F.col("day_text")).alias("day_text"),
+        F.when(F.col("reason").isNotNull(), own_json).alias("raw"),
+    ).to(T._parse_datatype_string(STAGED))
+
+
+def copied(rows: DataFrame, url: str, table: str) -> int:
+    """COPY the rows into a staging table, each partition on a connection of its own; returns how many."""
+
+    def copy(batches: Iterator[pyarrow.RecordBatch]) -> Iterable[pyarrow.RecordBatch]:
+        import itertools
+
+        from adbc_driver_postgresql import dbapi
+
+        first = next(batches, None)
+        count = 0
+        if first is not None:
+            reader = pyarrow.RecordBatchReader.from_batches(first.schema, itertools.chain([first], batches))
+            schema, name = table.split(".")
+            with dbapi.connect(url) as connection, connection.cursor() as cursor:
+                count = cursor.adbc_ingest(name, reader, mode="append", db_schema_name=schema)
+                connection.commit()
+        yield pyarrow.RecordBatch.from_arrays([pyarrow.array([count], pyarrow.int64())], ["rows"])
+
+    return sum(row["rows"] for row in rows.mapInArrow(copy, "rows long").collect())
+
+
+def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, checkpoint: str) -> StreamingQuery:
+    """Start the query of one topic; it ends when it has read what was published at its start."""
+    url = settings.required("warehouse_ingest_url")
+    with connect(url, APPLICATION) as warehouse:
+        stored = next_offsets(warehouse, topic)
+    earliest = -2
+    starting = {topic.name: {str(number): stored.get(number, earliest) for number in range(PARTITIONS)}}
+    kafka = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka_servers)
+        .option("subscribe", topic.name)
+        .option("startingOffsets", json.dumps(starting))
+        .option("includeHeaders", "true")
+        .option("maxOffsetsPerTrigger", topic.messages_per_batch)
+        .option("kafka.max.partition.fetch.bytes", 2 * MAX_MESSAGE_BYTES)
+        .option("kafka.fetch.max.bytes", 8 * MAX_MESSAGE_BYTES)
+        .load()
+    )
+
+    def merge(batch: DataFrame, _batch_id: int) -> None:
+        started_at = datetime.now(UTC)
+        with connect(url, APPLICATION) as warehouse, warehouse.cursor() as cursor:
+            cursor.execute(f"truncate {topic.staging}")
+        rows = copied(staged(validated(bars(messages(batch))), topic.outputsize), url, topic.staging)
+        with connect(url, APPLICATION) as warehouse:
+            counts = merge_batch(warehouse, topic, run_id, started_at, rows)
+        if counts is not None:
+            print(json.dumps({"topic": topic.name, **asdict(counts)}), flush=True)
+
+    return (
+        kafka.writeStream.foreachBatch(merge)
+        .queryName(topic.name)
+        .option("checkpointLocation", f"{checkpoint}/{topic.name}")
+        .trigger(availableNow=True)
+        .start()
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--run-id", required=True, help="the Airflow run that the batches are booked to")
+    run_id: str = arguments.parse_args(argv).run_id
+    settings = load_settings()
+    spark = SparkSession.builder.appName(APPLICATION).config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    with tempfile.TemporaryDirectory(prefix="hm-checkpoint-") as checkpoint:
+        queries = [stream(spark, settings, topic, run_id, checkpoint) for topic in TOPICS]
+        for query in queries:
+            query.awaitTermination()
+    spark.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
