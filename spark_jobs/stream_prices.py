@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -44,9 +44,20 @@ PAYLOAD = T.StructType(
     ]
 )
 # The order and types of the staging tables' columns.
-STAGED = (
-    "partition int, kafka_offset long, requested_at timestamp, outputsize string, symbol string, day date, open double, "
-    "high double, low double, close double, volume long, reason string, day_text string, raw string"
+STAGED = T.StructType(
+    [
+        T.StructField("partition", T.IntegerType()),
+        T.StructField("kafka_offset", T.LongType()),
+        T.StructField("requested_at", T.TimestampType()),
+        T.StructField("outputsize", T.StringType()),
+        T.StructField("symbol", T.StringType()),
+        T.StructField("day", T.DateType()),
+        *[T.StructField(price, T.DoubleType()) for price in PRICES],
+        T.StructField("volume", T.LongType()),
+        T.StructField("reason", T.StringType()),
+        T.StructField("day_text", T.StringType()),
+        T.StructField("raw", T.StringType()),
+    ]
 )
 NOTICES = ("Information", "Note", "Error Message")
 
@@ -146,13 +157,13 @@ def staged(rows: DataFrame, outputsize: str) -> DataFrame:
         "reason",
         F.when(F.col("reason").isNotNull(), F.col("day_text")).alias("day_text"),
         F.when(F.col("reason").isNotNull(), own_json).alias("raw"),
-    ).to(T._parse_datatype_string(STAGED))
+    ).to(STAGED)
 
 
 def copied(rows: DataFrame, url: str, table: str) -> int:
     """COPY the rows into a staging table, each partition on a connection of its own; returns how many."""
 
-    def copy(batches: Iterator[pyarrow.RecordBatch]) -> Iterable[pyarrow.RecordBatch]:
+    def copy(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         import itertools
 
         from adbc_driver_postgresql import dbapi

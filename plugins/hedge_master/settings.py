@@ -106,6 +106,7 @@ class Settings(BaseModel):
     warehouse_dbt_url: PostgresUrl = Field(None, description="the role that builds the models")
     warehouse_reader_url: PostgresUrl = Field(None, description="the role that sees schema marts only")
     spark_master: Text = Field("local[*]", description="local[*] or spark://HOST:PORT")
+    spark_jars: Path = Field(REPO_ROOT / ".build" / "jars" / "spark", description="folder of Spark's Kafka connector")
     spark_driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$")] = Field(
         "2g", description="memory of the Spark driver, such as 2g"
     )

@@ -15,7 +15,7 @@ US_LISTING = {"region": "United States", "timezone": "US/Eastern", "currency": "
 
 @dataclass(frozen=True)
 class Listing:
-    """A symbol as the API names it. `currency` is None where the answer has none."""
+    """A symbol as the API names it. `currency` and `exchange` are None where the answer has none."""
 
     symbol: str
     name: str

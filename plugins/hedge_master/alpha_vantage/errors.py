@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class AlphaVantageError(Exception):
-    """No usable answer. `outcome` is what the ledger of calls records; `retry` whether asking again at once can help."""
+    """No usable answer. `outcome` is what the ledger of calls records; `retry` whether asking again helps."""
 
     outcome: ClassVar[str] = "failed"
     retry: ClassVar[bool] = False

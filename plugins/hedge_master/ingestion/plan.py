@@ -12,8 +12,8 @@ CHUNK_SYMBOLS = 500
 def without_history(warehouse: Connection, only: Sequence[str] = (), refresh: bool = False) -> list[str]:
     """Symbols whose full history was never published, or all when `refresh`; `only` narrows to the named ones.
 
-    Raises LookupError for a named symbol that is unknown. A call whose message the broker confirmed is not bought again,
-    even if the stream has not read it yet.
+    Raises LookupError for a named symbol that is unknown. A call whose message the broker confirmed is not bought
+    again, even if the stream has not read it yet.
     """
     with warehouse.cursor() as cursor:
         if only:

@@ -138,7 +138,7 @@ class _Publisher:
             if error is not None:
                 self._report.undelivered.append(f"{symbol}: {error.str()}")
                 return
-            place = Place(message.topic(), message.partition(), message.offset())
+            place = Place(self._topic.name, int(message.partition() or 0), int(message.offset() or 0))
             self._ledger.published(request_id, answer.requested_at, len(answer.body), place)
             self._report.published += 1
             if self._report.published % PROGRESS_EVERY == 0:

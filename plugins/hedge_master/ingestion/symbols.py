@@ -49,20 +49,21 @@ def searched(client: AlphaVantageClient, ledger: Ledger, keywords: Iterable[str]
     return list(found.values())
 
 
+# LISTING_STATUS knows more than SYMBOL_SEARCH (exchange, dates, delisted), so a search never overrides a listing.
 UPSERT = """
 insert into market.symbols as known
     (symbol, name, type, region, timezone, currency, exchange, status, listed_on, delisted_on, first_seen)
 values %s
 on conflict (symbol) do update set
     name = excluded.name, type = excluded.type, region = excluded.region, timezone = excluded.timezone,
-    currency = coalesce(excluded.currency, known.currency), exchange = coalesce(excluded.exchange, known.exchange),
-    status = excluded.status, listed_on = coalesce(excluded.listed_on, known.listed_on),
-    delisted_on = excluded.delisted_on, updated_at = now()
-where (known.name, known.type, known.region, known.timezone, known.currency, known.exchange, known.status,
-       known.listed_on, known.delisted_on)
-    is distinct from (excluded.name, excluded.type, excluded.region, excluded.timezone,
-        coalesce(excluded.currency, known.currency), coalesce(excluded.exchange, known.exchange), excluded.status,
-        coalesce(excluded.listed_on, known.listed_on), excluded.delisted_on)
+    currency = excluded.currency, exchange = excluded.exchange, status = excluded.status,
+    listed_on = excluded.listed_on, delisted_on = excluded.delisted_on, updated_at = now()
+where
+    (known.exchange is null or excluded.exchange is not null)
+    and (known.name, known.type, known.region, known.timezone, known.currency, known.exchange, known.status,
+        known.listed_on, known.delisted_on)
+    is distinct from (excluded.name, excluded.type, excluded.region, excluded.timezone, excluded.currency,
+        excluded.exchange, excluded.status, excluded.listed_on, excluded.delisted_on)
 returning (xmax = 0)
 """
 

@@ -15,7 +15,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 def connect(url: str, application: str) -> Iterator[Connection]:
     """One connection in UTC; commits when the block ends well, rolls back when it raises, and closes.
 
-    `application` is what an operator sees in pg_stat_activity. Raises psycopg2.OperationalError where no server answers.
+    `application` is what an operator sees in pg_stat_activity. Raises psycopg2.OperationalError where none answers.
     """
     connection = psycopg2.connect(
         url, application_name=application, connect_timeout=CONNECT_TIMEOUT_SECONDS, options="-c timezone=UTC"

@@ -52,8 +52,8 @@ def merge_batch(
 ) -> Counts | None:
     """Merge what was copied into the topic's staging table; None where nothing was.
 
-    `copied_rows`: rows that the stream's writers say they copied. Raises BatchRefused where staging holds another number
-    (a crash of Postgres empties an unlogged table) or where the offsets do not follow the stored ones.
+    `copied_rows`: rows that the stream's writers say they copied. Raises BatchRefused where staging holds another
+    number (a crash of Postgres empties an unlogged table) or where the offsets do not follow the stored ones.
     """
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))

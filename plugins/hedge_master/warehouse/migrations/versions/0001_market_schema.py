@@ -137,7 +137,7 @@ create table market.splits (
     known_since timestamptz not null default now(),
     primary key (symbol_id, effective_date)
 );
-comment on column market.splits.factor is 'new shares for one old share: 4 for a 4-for-1, 0.001 for a 1-for-1000 reverse split';
+comment on column market.splits.factor is 'new shares for one old share: 4 for a 4-for-1, 0.001 for a 1-for-1000';
 """
 
 INGEST = """
@@ -182,7 +182,7 @@ create table market.answers (
     kafka_offset bigint not null,
     primary key (symbol_id, outputsize)
 );
-comment on table market.answers is 'newest merged answer of each kind; it speaks for all days from first_day to last_day';
+comment on table market.answers is 'newest merged answer of each kind: it speaks for its first to its last day';
 
 create table market.rejected_rows (
     rejected_id bigint generated always as identity primary key,
@@ -240,7 +240,9 @@ as $$
         select distinct w.week_start::date as week_start
         from days
         cross join lateral generate_series(
-            date_trunc('week', days.first_day::timestamp), date_trunc('week', days.last_day::timestamp), interval '7 days'
+            date_trunc('week', days.first_day::timestamp),
+            date_trunc('week', days.last_day::timestamp),
+            interval '7 days'
         ) as w (week_start)
     ),
     marked as (

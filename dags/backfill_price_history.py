@@ -1,0 +1,73 @@
+"""Fetch the full price history (20 years and more) of symbols that have none yet.
+
+**What it does.** Asks for splits and the full daily history of each symbol, publishes the raw answers to
+`market-data.price-history.v1`, and waits until the broker confirmed each. The stream starts when a chunk is published.
+
+**What it costs.** Two calls a symbol (SPLITS, TIME_SERIES_DAILY full; the second needs a paid plan). A confirmed answer
+is never bought again unless *refresh* is set. A *dry run* says how many calls would be made and makes none.
+
+**When it fails.** Run it again: it goes on with what is missing. See `market.api_calls` for what the API said.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, task
+
+from hedge_master.orchestration.wiring import DEFAULTS, PRICE_HISTORY_PUBLISHED, START, Tag
+
+with DAG(
+    dag_id="backfill_price_history",
+    description="Full histories of symbols that have none, into Kafka",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=[Tag.INGESTION, Tag.ON_DEMAND],
+    params={
+        "symbols": Param(
+            [],
+            type="array",
+            items={"type": "string", "minLength": 1},
+            title="Symbols",
+            description="Only these; empty: all that have no history",
+        ),
+        "refresh": Param(False, type="boolean", title="Refresh", description="Ask again for those that have one too"),
+        "limit": Param(0, type="integer", minimum=0, maximum=100_000, title="At most", description="0: no limit"),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Say what would be asked, ask nothing"),
+    },
+):
+
+    @task
+    def plan_calls(params: dict) -> dict:
+        from hedge_master.orchestration import tasks
+
+        return tasks.plan_history(params)
+
+    @task
+    def load_fx_rates(plan: dict) -> int:
+        from hedge_master.orchestration import tasks
+
+        return tasks.load_fx_rates(plan)
+
+    @task
+    def sync_splits(plan: dict) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_splits(plan)
+
+    @task
+    def list_chunks(plan: dict) -> list[dict]:
+        return [{"market_date": plan["market_date"], "chunk": chunk} for chunk in plan["chunks"]]
+
+    @task(outlets=[PRICE_HISTORY_PUBLISHED])
+    def publish_payloads(market_date: str, chunk: list[str]) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.publish("full", market_date, chunk)
+
+    plan = plan_calls()
+    published = publish_payloads.expand_kwargs(list_chunks(plan))
+    # The stream that a chunk starts converts to USD and the models adjust for splits: both come first.
+    [load_fx_rates(plan), sync_splits(plan)] >> published

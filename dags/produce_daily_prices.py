@@ -1,0 +1,62 @@
+"""Fetch today's prices (the latest 100 days) of every symbol that trades.
+
+**What it does.** Every evening after the US close: loads new exchange rates and splits, asks for the compact answer of
+each active symbol, publishes the raw answers to `market-data.daily-prices.v1`, and waits until the broker confirmed
+each. The stream keeps what is new or changed.
+
+**What it costs.** Two calls a symbol (SPLITS, TIME_SERIES_DAILY compact). Symbols with the oldest last bar go first.
+
+**When it fails.** Run it again, safe at any time. "calls brought nothing to publish" means that the API refused every
+call: see `market.api_calls`; an outage of less than 100 trading days is caught up by the next run.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, task
+
+from hedge_master.orchestration.wiring import DAILY_PRICES_PUBLISHED, DEFAULTS, Tag, daily_after_us_close, daily_start
+
+with DAG(
+    dag_id="produce_daily_prices",
+    description="Latest prices of all active symbols, into Kafka",
+    doc_md=__doc__,
+    schedule=daily_after_us_close(),
+    start_date=daily_start(),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=[Tag.INGESTION, Tag.DAILY],
+):
+
+    @task
+    def plan_calls() -> dict:
+        from hedge_master.orchestration import tasks
+
+        return tasks.plan_daily()
+
+    @task
+    def load_fx_rates(plan: dict) -> int:
+        from hedge_master.orchestration import tasks
+
+        return tasks.load_fx_rates(plan)
+
+    @task
+    def sync_splits(plan: dict) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_splits(plan)
+
+    @task
+    def list_chunks(plan: dict) -> list[dict]:
+        return [{"market_date": plan["market_date"], "chunk": chunk} for chunk in plan["chunks"]]
+
+    @task(outlets=[DAILY_PRICES_PUBLISHED])
+    def publish_payloads(market_date: str, chunk: list[str]) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.publish("compact", market_date, chunk)
+
+    plan = plan_calls()
+    published = publish_payloads.expand_kwargs(list_chunks(plan))
+    # The stream that a chunk starts converts to USD and the models adjust for splits: both come first.
+    [load_fx_rates(plan), sync_splits(plan)] >> published

@@ -1,0 +1,56 @@
+"""Read what the producers published, keep what is new or changed, convert it to USD, and store it.
+
+**What it does.** Runs `spark_jobs/stream_prices.py`: both topics from the offsets that the warehouse holds to their end.
+Rows and offsets move in one transaction, so a retry, a kill or a second run loses and doubles nothing. Impossible rows
+go to `market.rejected_rows` with their reason; the accounts of each batch are in `market.ingest_batches`.
+
+**When it starts.** When a producer has published. One run at a time.
+
+**When it fails.** Run it again. "the warehouse expects" in the log means that Kafka no longer holds messages that were
+never read: see `docs/local-stack.md`.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import DAG
+
+from hedge_master.orchestration.wiring import (
+    DAILY_PRICES_PUBLISHED,
+    DEFAULTS,
+    PRICE_HISTORY_PUBLISHED,
+    PRICES_MERGED,
+    START,
+    Tag,
+)
+from hedge_master.settings import REPO_ROOT, load_settings
+
+settings = load_settings()
+
+with DAG(
+    dag_id="stream_prices",
+    description="Kafka to the warehouse: new and changed prices, in USD",
+    doc_md=__doc__,
+    schedule=(PRICE_HISTORY_PUBLISHED | DAILY_PRICES_PUBLISHED),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=[Tag.STREAM],
+):
+    SparkSubmitOperator(
+        task_id="merge_prices",
+        conn_id="hm_spark",
+        application=str(REPO_ROOT / "spark_jobs" / "stream_prices.py"),
+        application_args=["--run-id", "{{ dag_run.dag_id }}/{{ dag_run.run_id }}"],
+        name="hedge_master stream_prices",
+        jars=str(settings.spark_jars / "*.jar"),
+        driver_memory=settings.spark_driver_memory,
+        conf={
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+        },
+        outlets=[PRICES_MERGED],
+    )

@@ -1,0 +1,52 @@
+"""Learn which symbols exist: US listings by LISTING_STATUS, all other markets by SYMBOL_SEARCH.
+
+**What it does.** Adds symbols that are new, updates what changed (name, type, region, currency, delisted). Never
+deletes. The prices of a new symbol come with the next `backfill_price_history`.
+
+**What it costs.** Two calls for the listings, one for each search keyword; a keyword with 10 matches is refined by one
+more digit, which costs ten more.
+
+**When it fails.** Run it again: safe at any time. "requests per day" in the log means that the plan's day is spent.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, task
+
+from hedge_master.orchestration.wiring import DEFAULTS, START, Tag
+
+with DAG(
+    dag_id="sync_symbols",
+    description="Which symbols exist: listings and searches into market.symbols",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=[Tag.INGESTION, Tag.ON_DEMAND],
+    params={
+        "keywords": Param(
+            [],
+            type="array",
+            items={"type": "string", "minLength": 1},
+            title="Search keywords",
+            description="What SYMBOL_SEARCH is asked for; empty: HM_SYMBOL_SEARCH_KEYWORDS",
+        )
+    },
+):
+
+    @task
+    def sync_listings() -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_listings()
+
+    @task
+    def sync_searched(params: dict) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_searched(params["keywords"])
+
+    # Searches name no status, so they come after the listings, which do.
+    sync_listings() >> sync_searched()

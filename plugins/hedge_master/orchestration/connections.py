@@ -1,0 +1,69 @@
+"""Opens the outside world from Airflow's connections hm_warehouse, hm_alpha_vantage and hm_kafka, inside a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, get_current_context
+
+from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.ingestion.market_date import market_date_of_run, record_market_date
+from hedge_master.settings import Settings, SettingsError, load_settings
+from hedge_master.warehouse.connection import connect
+
+if TYPE_CHECKING:
+    from confluent_kafka import Producer
+    from psycopg2.extensions import connection as Connection
+
+
+@contextmanager
+def warehouse() -> Iterator[Connection]:
+    """The warehouse as the role that writes schema market; commits at the end of the block."""
+    with connect(BaseHook.get_connection("hm_warehouse").get_uri(), _application()) as connection:
+        yield connection
+
+
+@contextmanager
+def alpha_vantage(settings: Settings) -> Iterator[AlphaVantageClient]:
+    """A client within the plan's limits; the key comes from the connection, which Airflow masks in logs."""
+    key = BaseHook.get_connection("hm_alpha_vantage").password
+    if not key:
+        raise SettingsError("connection hm_alpha_vantage has no password: set HM_ALPHA_VANTAGE_API_KEY and start again")
+    with AlphaVantageClient(settings.alpha_vantage_url, key, settings.request_limits) as client:
+        yield client
+
+
+def kafka_producer() -> Producer:
+    """An idempotent producer as the connection's extra describes it (acks=all, zstd, 8 MB messages)."""
+    from airflow.providers.apache.kafka.hooks.produce import KafkaProducerHook
+
+    return KafkaProducerHook(kafka_config_id="hm_kafka").get_producer()
+
+
+def run_id() -> str:
+    """DAG and run in one word: what batches, calls and messages are booked to."""
+    run = get_current_context()["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def start_run() -> date:
+    """Take the market date of this run, keep it in the warehouse, and return it."""
+    settings = load_settings()
+    day, source = market_date_of_run(settings, _interval_end(get_current_context()))
+    with warehouse() as connection:
+        record_market_date(connection, run_id(), day, source)
+    return day
+
+
+def _interval_end(context: Any) -> datetime:
+    """End of the data interval; a run that was triggered by hand without one counts from when it was due."""
+    end: datetime = context.get("data_interval_end") or context["dag_run"].run_after
+    return end
+
+
+def _application() -> str:
+    context = get_current_context()
+    return f"hedge_master {context['ti'].dag_id}.{context['ti'].task_id}"[:63]

@@ -1,0 +1,43 @@
+"""What all DAG files share: assets, tags, defaults, the operator's page. Imported at parse time, so it stays cheap."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset
+
+from hedge_master.settings import daily_schedule, load_settings
+
+START = pendulum.datetime(2020, 1, 1, tz="UTC")
+
+# One asset a topic (a producer has published), one for the stream's merge, one for the published ranking.
+DAILY_PRICES_PUBLISHED = Asset(name="daily_prices_published", uri="x-kafka://market-data.daily-prices.v1")
+PRICE_HISTORY_PUBLISHED = Asset(name="price_history_published", uri="x-kafka://market-data.price-history.v1")
+PRICES_MERGED = Asset(name="prices_merged", uri="x-warehouse://market/prices")
+RANKING_PUBLISHED = Asset(name="ranking_published", uri="x-warehouse://marts/ranking")
+
+DEFAULTS: dict[str, Any] = {"owner": "hedge-master", "retries": 2, "retry_delay": timedelta(seconds=30)}
+
+
+class Tag(StrEnum):
+    """All tags there are; a test holds every DAG to them."""
+
+    INGESTION = "ingestion"
+    STREAM = "stream"
+    MODELS = "models"
+    DAILY = "daily"
+    ON_DEMAND = "on demand"
+
+
+def daily_after_us_close() -> str:
+    """Cron expression of the daily run; HM_DAILY_SCHEDULE_TIME, 22:25 as in 2020."""
+    return daily_schedule(load_settings())[0]
+
+
+def daily_start() -> pendulum.DateTime:
+    """The start date in the zone of the daily run: Airflow reads the zone of a cron expression from it."""
+    zone = daily_schedule(load_settings())[1].key
+    return pendulum.datetime(2020, 1, 1, tz=zone)
