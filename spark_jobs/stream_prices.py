@@ -88,20 +88,21 @@ def bars(read: DataFrame) -> DataFrame:
     parsed = read.withColumn("payload", F.from_json("body", PAYLOAD))
     series = F.col("payload.`Time Series (Daily)`")
     days = F.map_keys(series)
-    empty = series.isNull() | (F.size(series) == 0)
-    exploded = parsed.select(
+    # Settled once a message, below the explosion: what stands above it is worked out once a bar.
+    one_a_message = parsed.select(
         "partition",
         "kafka_offset",
         "symbol",
         "requested_at",
         "market_date",
-        F.when(empty, F.col("body")).alias("body"),
+        F.when(series.isNull() | (F.size(series) == 0), F.col("body")).alias("body"),
         F.col("payload.`Meta Data`.`2. Symbol`").alias("payload_symbol"),
-        # Kept for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
+        # Only for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
         F.when(F.size(F.array_distinct(days)) < F.size(days), days).alias("days"),
-        F.explode_outer(series).alias("day_text", "bar"),
+        series.alias("series"),
     )
-    return exploded.select(
+    one_a_bar = one_a_message.select("*", F.explode_outer("series").alias("day_text", "bar")).drop("series")
+    return one_a_bar.select(
         "*",
         (F.size(F.filter("days", lambda day: day == F.col("day_text"))) > 1).alias("day_repeats"),
         *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],

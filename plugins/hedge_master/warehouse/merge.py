@@ -50,12 +50,12 @@ def next_offsets(warehouse: Connection, topic: Topic) -> dict[int, int]:
 def merge_batch(
     warehouse: Connection, topic: Topic, run_id: str, started_at: datetime, copied_rows: int
 ) -> Counts | None:
-    """Merge what was copied into the topic's staging table; None where nothing was.
+    """Merge what was copied into the topic's staging table; None where nothing was. The caller commits.
 
     `copied_rows`: rows that the stream's writers say they copied. Raises BatchRefused where staging holds another
     number (a crash of Postgres empties an unlogged table) or where the offsets do not follow the stored ones.
     """
-    with warehouse, warehouse.cursor() as cursor:
+    with warehouse.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
         _run(cursor, "messages", topic)
         messages, delivered = _one(cursor, "select count(*)::int, coalesce(sum(rows), 0)::bigint from batch_messages")

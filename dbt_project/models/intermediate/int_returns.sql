@@ -1,0 +1,59 @@
+-- one row per symbol and trading day: closes in today's share and the log return since the day before
+with prices as (
+    select * from {{ ref('stg_market__prices') }}
+),
+
+symbols as (
+    select * from {{ ref('stg_market__symbols') }}
+),
+
+sessions as (
+    select * from {{ ref('int_sessions') }}
+),
+
+split_factors as (
+    select * from {{ ref('int_split_factors') }}
+),
+
+adjusted as (
+    select
+        prices.symbol_id,
+        prices.day,
+        sessions.session_number,
+        prices.close / coalesce(split_factors.factor, 1) as close,
+        prices.close_usd / coalesce(split_factors.factor, 1) as close_usd
+    from prices
+    inner join symbols on prices.symbol_id = symbols.symbol_id
+    inner join sessions on symbols.market = sessions.market and prices.day = sessions.day
+    left join split_factors
+        on
+            prices.symbol_id = split_factors.symbol_id
+            and prices.day >= split_factors.first_day
+            and prices.day < split_factors.next_day
+),
+
+paired as (
+    select
+        *,
+        lag(close) over by_day as close_before,
+        lag(close_usd) over by_day as close_usd_before,
+        session_number - lag(session_number) over by_day - 1 as missed_sessions
+    from adjusted
+    window by_day as (partition by symbol_id order by day)
+)
+
+select
+    symbol_id,
+    day,
+    close,
+    close_usd,
+    missed_sessions,
+    coalesce(missed_sessions > {{ var('most_missed_sessions') }}, false) as is_after_gap,
+    -- A return over a longer gap is many days' move in one: it is shown, and left out of every measure.
+    case
+        when missed_sessions <= {{ var('most_missed_sessions') }} then ln(close / close_before)
+    end as log_return,
+    case
+        when missed_sessions <= {{ var('most_missed_sessions') }} then ln(close_usd / close_usd_before)
+    end as log_return_usd
+from paired

@@ -1,0 +1,48 @@
+{{ config(indexes=[{'columns': ['window_end', 'symbol_id'], 'unique': true}]) }}
+{%- set columns = measures().values() | list + ['average_price_usd'] -%}
+-- one row per symbol and week from its first complete window to the last: sums up to that week, so that the mean over
+-- any look-back is the difference of two rows. Dense: a week without a window repeats the sums before it.
+with windows as (
+    select * from {{ ref('int_windows') }}
+    where is_complete
+),
+
+last_week as (
+    select max(window_end) as window_end from windows
+),
+
+firsts as (
+    select
+        symbol_id,
+        min(window_end) as window_end
+    from windows
+    group by symbol_id
+),
+
+weeks as (
+    select
+        firsts.symbol_id,
+        week.window_end::date as window_end
+    from firsts
+    cross join last_week
+    cross join lateral generate_series(
+        firsts.window_end::timestamp, last_week.window_end::timestamp, interval '7 days'
+    ) as week (window_end)
+)
+
+select
+    weeks.symbol_id,
+    weeks.window_end,
+    count(windows.window_end) over up_to_week as windows
+    {%- for column in columns %},
+    coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
+    count(windows.{{ column }}) over up_to_week as {{ column }}_windows
+    {%- endfor %}
+from weeks
+left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
+window
+    up_to_week as (
+        partition by weeks.symbol_id
+        order by weeks.window_end
+        rows between unbounded preceding and current row
+    )
