@@ -1,0 +1,41 @@
+"""Starts the sample market server: `python -m hedge_master.sample_market [--prices FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from hedge_master.sample_market.clock import ClockFileError
+from hedge_master.sample_market.real_prices import DEFAULT_FOLDER, RealPricesMissing
+from hedge_master.sample_market.server import app_from_settings
+from hedge_master.sample_market.universe import NothingToServe
+from hedge_master.settings import SettingsError, load_settings
+
+# Never another: the server asks nobody who they are.
+LOOPBACK = "127.0.0.1"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until it is told to stop (SIGTERM, SIGINT). 1 and the reason on stderr when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m hedge_master.sample_market", description=__doc__)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--prices", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="default: %(default)s")
+    source.add_argument("--without-real-prices", action="store_true", help="serve only the simulated world")
+    options = parser.parse_args(argv)
+    try:
+        settings = load_settings()
+        app = app_from_settings(settings, None if options.without_real_prices else options.prices)
+    except (SettingsError, RealPricesMissing, NothingToServe, ClockFileError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    # No access log: it would write the caller's API key, which stands in the URL.
+    uvicorn.run(app, host=LOOPBACK, port=settings.sample_market_port, access_log=False, log_level="info")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
