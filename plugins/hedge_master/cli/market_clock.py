@@ -1,0 +1,43 @@
+"""`hm market-clock`: the date that the sample market has reached."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from hedge_master.sample_market import clock_client
+from hedge_master.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The sample market's clock: it knows nothing after its date, and it never goes back.",
+)
+
+
+def _sample_market() -> Settings:
+    settings = load_settings()
+    if not settings.uses_sample_market:
+        raise SettingsError(
+            f'HM_ALPHA_VANTAGE_BASE_URL is "{settings.alpha_vantage_base_url}": a real API has no clock to set'
+        )
+    return settings
+
+
+@app.command()
+def show() -> None:
+    """Print the market date."""
+    typer.echo(clock_client.market_date(_sample_market().sample_market_url).isoformat())
+
+
+@app.command("set", epilog="Example: hm market-clock set 2020-07-01")
+def set_(day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The new market date.")]) -> None:
+    """Move the clock forward to a date."""
+    typer.echo(clock_client.set_market_date(_sample_market().sample_market_url, day.date()).isoformat())
+
+
+@app.command(epilog="Example: hm market-clock advance 5")
+def advance(days: Annotated[int, typer.Argument(min=1, help="Trading days to move on.")] = 1) -> None:
+    """Move the clock on by trading days."""
+    typer.echo(clock_client.advance(_sample_market().sample_market_url, days).isoformat())
