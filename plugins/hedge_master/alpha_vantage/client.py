@@ -74,7 +74,7 @@ class AlphaVantageClient:
         """The raw answer to one call. Raises an AlphaVantageError; its text never holds the key."""
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, AlphaVantageError) and error.retry),
-            wait=wait_exponential_jitter(initial=0.5, max=20),
+            wait=wait_exponential_jitter(multiplier=0.5, max=20),
             stop=stop_after_attempt(ATTEMPTS),
             reraise=True,
         )

@@ -1,0 +1,100 @@
+"""Real parts for tests, each in a temporary folder and on a free port, stopped again by process id."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.settings import REPO_ROOT, Settings, load_settings
+
+SHARED = REPO_ROOT.parent / "shared"
+DEADLINE_SECONDS = 60
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago; held together while they are picked, so that no two are the same."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded answers and real prices, which lies beside the checkout and not in it."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared: recorded answers and real prices are not on this machine")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def warehouse_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a throw-away PostgreSQL server with the migrated warehouse and its roles."""
+    from hedge_master.local_stack import postgres
+    from hedge_master.local_stack.environment import load_environment
+    from hedge_master.local_stack.folders import Folders
+    from hedge_master.local_stack.stack import Stack
+    from hedge_master.warehouse.migrate import migrate
+
+    home = tmp_path_factory.mktemp("warehouse")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("HM_", "DBT_"))}
+    own |= {"HM_HOME": str(home), "HM_POSTGRES_PORT": str(free_ports(1)[0])}
+    environ = load_environment(own, dotenv=home / "no.env", create_secrets=True)
+    stack = Stack(load_settings(environ), environ, Folders(home))
+    postgres.prepare(stack)
+    with (home / "postgres.log").open("w") as log:
+        server = subprocess.Popen(postgres.server_command(stack), stdout=log, stderr=log)
+    try:
+        _wait_for(stack, server, home / "postgres.log")
+        postgres.ensure_roles_and_databases(stack)
+        migrate(stack.settings)
+        yield stack.settings
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(DEADLINE_SECONDS)
+
+
+def _wait_for(stack: object, server: subprocess.Popen[bytes], log: Path) -> None:
+    from hedge_master.local_stack import postgres
+
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            if postgres.answers(stack):  # type: ignore[arg-type]
+                return
+        except psycopg2.OperationalError:
+            time.sleep(0.1)
+    raise AssertionError(f"PostgreSQL did not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def ingest(warehouse_settings: Settings) -> Iterator[Connection]:
+    """An open connection of the role that writes schema market, on an empty warehouse."""
+    _empty(warehouse_settings)
+    connection = psycopg2.connect(warehouse_settings.required("warehouse_ingest_url"), options="-c timezone=UTC")
+    yield connection
+    connection.close()
+
+
+def _empty(settings: Settings) -> None:
+    with psycopg2.connect(settings.required("warehouse_url")) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            """select string_agg(format('market.%I', tablename), ', ') from pg_tables
+            where schemaname = 'market' and tablename not in ('schema_version', 'currencies')"""
+        )
+        row = cursor.fetchone()
+        assert row is not None
+        cursor.execute(f"truncate {row[0]} restart identity cascade")
+    connection.close()

@@ -1,0 +1,190 @@
+"""The merge on a real PostgreSQL: every delivered row is accounted for, and only what differs is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
+from hedge_master.warehouse.merge import BatchRefused, Counts, merge_batch, next_offsets
+
+FRIDAY, MONDAY, TUESDAY = date(2020, 6, 12), date(2020, 6, 15), date(2020, 6, 16)
+NOON, ONE, TWO = (datetime(2020, 6, 16, hour, tzinfo=UTC) for hour in (12, 13, 14))
+
+Bar = tuple[str, date, float]
+
+
+@pytest.fixture
+def warehouse(ingest: Connection) -> Connection:
+    """AAA in dollars, BBB in pence, and one pound at 1.25 dollars on Friday only."""
+    with ingest, ingest.cursor() as cursor:
+        execute_values(
+            cursor,
+            """insert into market.symbols (symbol, name, type, region, timezone, currency, first_seen) values %s""",
+            [
+                ("AAA", "A", "Equity", "United States", "US/Eastern", "USD", FRIDAY),
+                ("BBB", "B", "Equity", "United Kingdom", "UTC+01", "GBX", FRIDAY),
+            ],
+        )
+        cursor.execute("insert into market.fx_rates values ('GBP', %s, 1.25, 'test')", (FRIDAY,))
+    return ingest
+
+
+def deliver(
+    warehouse: Connection,
+    topic: Topic,
+    offset: int,
+    requested_at: datetime,
+    bars: Sequence[Bar],
+    reason: str | None = None,
+    copied: int | None = None,
+) -> Counts | None:
+    """Stage one message and merge it."""
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute(f"truncate {topic.staging}")
+        execute_values(
+            cursor,
+            f"""insert into {topic.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day, open, high,
+            low, close, volume, reason, day_text) values %s""",
+            [
+                (
+                    0,
+                    offset,
+                    requested_at,
+                    topic.outputsize,
+                    symbol,
+                    day,
+                    close,
+                    close,
+                    close,
+                    close,
+                    7,
+                    reason,
+                    str(day),
+                )
+                for symbol, day, close in bars
+            ],
+        )
+        return merge_batch(warehouse, topic, "test/run", requested_at, len(bars) if copied is None else copied)
+
+
+def all_of(warehouse: Connection, query: str) -> list[tuple[Any, ...]]:
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def classes(counts: Counts | None) -> tuple[int, int, int, int, int]:
+    assert counts is not None
+    return counts.new, counts.changed, counts.unchanged, counts.superseded, counts.rejected
+
+
+def test_new_then_unchanged_then_changed(warehouse: Connection) -> None:
+    first = deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 11.0)])
+    again = deliver(warehouse, DAILY_PRICES, 1, ONE, [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 11.0)])
+    corrected = deliver(warehouse, DAILY_PRICES, 2, TWO, [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 12.0)])
+    assert classes(first) == (2, 0, 0, 0, 0)
+    assert classes(again) == (0, 0, 2, 0, 0)
+    assert classes(corrected) == (0, 1, 1, 0, 0)
+    assert all_of(warehouse, "select close from market.prices order by day") == [(10.0,), (12.0,)]
+
+
+def test_a_replaced_bar_is_kept_with_the_times_between_which_it_was_believed(warehouse: Connection) -> None:
+    deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0)])
+    deliver(warehouse, DAILY_PRICES, 1, TWO, [("AAA", FRIDAY, 10.5)])
+    kept = all_of(warehouse, "select close, known_since, known_until from market.price_revisions")
+    assert kept == [(10.0, NOON, TWO)]
+
+
+def test_an_old_answer_delivered_late_does_not_undo_a_correction(warehouse: Connection) -> None:
+    """A at noon, A' at two, then a message of one o'clock with B: A' stays."""
+    deliver(warehouse, PRICE_HISTORY, 0, NOON, [("AAA", FRIDAY, 10.0)])
+    deliver(warehouse, PRICE_HISTORY, 1, TWO, [("AAA", FRIDAY, 12.0)])
+    late = deliver(warehouse, DAILY_PRICES, 0, ONE, [("AAA", FRIDAY, 11.0), ("AAA", MONDAY, 11.5)])
+    assert classes(late) == (1, 0, 0, 1, 0)  # Monday is news: no newer answer speaks for it
+    assert all_of(warehouse, "select close from market.prices order by day") == [(12.0,), (11.5,)]
+
+
+def test_two_answers_in_one_batch_the_newer_wins(warehouse: Connection) -> None:
+    with warehouse, warehouse.cursor() as cursor:
+        execute_values(
+            cursor,
+            f"""insert into {DAILY_PRICES.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day, open,
+            high, low, close, volume) values %s""",
+            [
+                (0, 0, ONE, "compact", "AAA", FRIDAY, 2, 2, 2, 2, 1),
+                (0, 1, NOON, "compact", "AAA", FRIDAY, 1, 1, 1, 1, 1),
+            ],
+        )
+        counts = merge_batch(warehouse, DAILY_PRICES, "test/run", NOON, 2)
+    assert classes(counts) == (1, 0, 0, 1, 0)
+    assert all_of(warehouse, "select close from market.prices") == [(2.0,)]
+
+
+def test_a_rejected_row_keeps_its_reason_and_an_unknown_symbol_is_one(warehouse: Connection) -> None:
+    impossible = deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, -1.0)], reason="price_not_positive")
+    unknown = deliver(warehouse, DAILY_PRICES, 1, NOON, [("ZZZ", FRIDAY, 5.0)])
+    assert classes(impossible) == classes(unknown) == (0, 0, 0, 0, 1)
+    kept = all_of(warehouse, "select symbol, day, reason, raw::json ->> 'close' from market.rejected_rows order by 1")
+    assert kept == [("AAA", "2020-06-12", "price_not_positive", "-1"), ("ZZZ", "2020-06-12", "unknown_symbol", "5")]
+    assert all_of(warehouse, "select count(*) from market.prices") == [(0,)]
+
+
+def test_pence_become_dollars_at_the_last_rate_of_at_most_seven_days_before(warehouse: Connection) -> None:
+    """200 pence are 2 pounds are 2.50 dollars. The rate is Friday the 12th's: good until the 19th, not on the 20th,
+    and not for the day before it."""
+    days = [date(2020, 6, 11), FRIDAY, date(2020, 6, 19), date(2020, 6, 20)]
+    deliver(warehouse, DAILY_PRICES, 0, NOON, [("BBB", day, 200.0) for day in days])
+    assert all_of(warehouse, "select day, close_usd, fx_date, usd_missing from market.prices order by day") == [
+        (days[0], None, None, "no rate for GBX"),
+        (days[1], 2.5, FRIDAY, None),
+        (days[2], 2.5, FRIDAY, None),
+        (days[3], None, None, "no rate for GBX"),
+    ]
+
+
+def test_the_weeks_that_changed_are_marked_and_the_next_bars_week_too(warehouse: Connection) -> None:
+    """A correction of Friday changes Monday's return, so Monday's week is marked as well."""
+    deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 11.0)])
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("delete from market.changed_weeks")
+    deliver(warehouse, DAILY_PRICES, 1, ONE, [("AAA", FRIDAY, 9.0), ("AAA", MONDAY, 11.0)])
+    marked = all_of(warehouse, "select week_start, reason from market.changed_weeks order by 1")
+    assert marked == [(date(2020, 6, 8), "prices"), (date(2020, 6, 15), "prices")]
+
+
+def test_offsets_move_with_the_rows_and_a_gap_is_refused(warehouse: Connection) -> None:
+    deliver(warehouse, DAILY_PRICES, 5, NOON, [("AAA", FRIDAY, 10.0)])
+    assert next_offsets(warehouse, DAILY_PRICES) == {0: 6}
+    with pytest.raises(BatchRefused, match=r"starts at offset 9, the warehouse expects 6"):
+        deliver(warehouse, DAILY_PRICES, 9, NOON, [("AAA", MONDAY, 10.0)])
+    warehouse.rollback()
+    assert next_offsets(warehouse, DAILY_PRICES) == {0: 6}
+    assert all_of(warehouse, "select count(*) from market.prices") == [(1,)]
+
+
+def test_a_batch_delivered_twice_is_refused_the_second_time(warehouse: Connection) -> None:
+    deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0)])
+    with pytest.raises(BatchRefused, match="the warehouse expects 1"):
+        deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0)])
+
+
+def test_staging_that_lost_rows_in_a_crash_is_not_believed(warehouse: Connection) -> None:
+    with pytest.raises(BatchRefused, match="holds 1 rows, 3 were copied"):
+        deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0)], copied=3)
+    warehouse.rollback()
+    assert all_of(warehouse, "select count(*) from market.ingest_batches") == [(0,)]
+
+
+def test_an_account_that_does_not_add_up_is_refused_by_the_table(warehouse: Connection) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation), warehouse, warehouse.cursor() as cursor:
+        cursor.execute(
+            """insert into market.ingest_batches (run_id, topic, started_at, messages, delivered, new, changed,
+            unchanged, superseded, rejected, offsets) values ('r', 't', now(), 1, 5, 1, 1, 1, 1, 0, '{}')"""
+        )

@@ -1,0 +1,144 @@
+"""The stream's pure functions: what becomes of each delivered row, as a trader would expect it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stream_prices
+from pyspark.sql import DataFrame, Row, SparkSession
+
+pytestmark = pytest.mark.spark
+
+GOOD = {"1. open": "10.0", "2. high": "12.0", "3. low": "9.0", "4. close": "11.0", "5. volume": "100"}
+KAFKA = (
+    "key binary, value binary, topic string, partition int, offset long, headers array<struct<key:string,value:binary>>"
+)
+
+
+def payload(series: dict[str, Any], symbol: str = "AAA") -> bytes:
+    return json.dumps({"Meta Data": {"2. Symbol": symbol}, "Time Series (Daily)": series}).encode()
+
+
+def message(value: bytes | None, offset: int = 0, headers: dict[str, str] | None = None) -> tuple[Any, ...]:
+    given = {"symbol": "AAA", "requested_at": "2020-06-12T22:25:00.000001+00:00", "market_date": "2020-06-12"}
+    packed = [(name, text.encode()) for name, text in (given if headers is None else headers).items()]
+    return (b"AAA", value, "t", 0, offset, packed)
+
+
+def judged(spark: SparkSession, *messages: tuple[Any, ...]) -> DataFrame:
+    kafka = spark.createDataFrame(list(messages), KAFKA)
+    return stream_prices.staged(
+        stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka))), outputsize="compact"
+    )
+
+
+def only(frame: DataFrame) -> Row:
+    (row,) = frame.collect()
+    return row
+
+
+def test_a_good_bar_arrives_as_numbers(spark: SparkSession) -> None:
+    row = only(judged(spark, message(payload({"2020-06-12": GOOD}))))
+    assert row.asDict() == {
+        "partition": 0,
+        "kafka_offset": 0,
+        "requested_at": datetime(2020, 6, 12, 22, 25, 0, 1),  # noqa: DTZ001 - Spark gives the session's zone, UTC
+        "outputsize": "compact",
+        "symbol": "AAA",
+        "day": date(2020, 6, 12),
+        "open": 10.0,
+        "high": 12.0,
+        "low": 9.0,
+        "close": 11.0,
+        "volume": 100,
+        "reason": None,
+        "day_text": None,
+        "raw": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("day", "changed", "reason"),
+    [
+        ("2020-06-12", {"4. close": "0.0", "3. low": "0.0"}, "price_not_positive"),
+        ("2020-06-12", {"2. high": "8.0"}, "high_below_low"),
+        ("2020-06-12", {"4. close": "12.5"}, "outside_range"),
+        ("2020-06-12", {"1. open": "8.5"}, "outside_range"),
+        ("2020-06-12", {"4. close": "eleven"}, "missing_or_not_a_number"),
+        ("2020-06-12", {"4. close": "NaN"}, "missing_or_not_a_number"),
+        ("2020-06-12", {"4. close": None}, "missing_or_not_a_number"),
+        ("2020-06-12", {"2. high": "1e999"}, "missing_or_not_a_number"),
+        ("2020-06-12", {"5. volume": "1.5"}, "missing_or_not_a_number"),
+        ("2020-06-12", {"5. volume": "-1"}, "negative_volume"),
+        ("2020-06-13", {}, "date_in_the_future"),
+        ("2020-02-30", {}, "impossible_date"),
+        ("12.06.2020", {}, "impossible_date"),
+    ],
+)
+def test_an_impossible_bar_is_refused_with_its_reason(
+    spark: SparkSession, day: str, changed: dict[str, Any], reason: str
+) -> None:
+    row = only(judged(spark, message(payload({day: GOOD | changed}))))
+    assert row.reason == reason
+    assert row.day_text == day
+    kept = json.loads(row.raw)
+    assert all(kept.get(name) == value for name, value in (GOOD | changed).items() if value is not None)
+
+
+def test_one_bad_row_does_not_cost_its_payload(spark: SparkSession) -> None:
+    rows = judged(spark, message(payload({"2020-06-11": GOOD | {"4. close": "-1"}, "2020-06-12": GOOD}))).collect()
+    assert {(str(row.day), row.reason) for row in rows} == {("2020-06-11", "price_not_positive"), ("2020-06-12", None)}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"Meta Data": {"2. Sym', "unparsable_json"),
+        (b"<html>", "unparsable_json"),
+        (b'{"Information": "Thank you"}', "notice"),
+        (b'{"Error Message": "Invalid API call."}', "notice"),
+        (b"{}", "no_series"),
+        (payload({}), "no_series"),
+        (payload({"2020-06-12": GOOD}, symbol="BBB"), "another_symbol"),
+    ],
+)
+def test_a_message_without_a_usable_series_is_one_refused_row(spark: SparkSession, body: bytes, reason: str) -> None:
+    row = only(judged(spark, message(body)))
+    assert row.reason == reason
+    assert row.raw
+
+
+def test_a_message_without_headers_is_refused(spark: SparkSession) -> None:
+    row = only(judged(spark, message(payload({"2020-06-12": GOOD}), headers={})))
+    assert row.reason == "message_without_headers"
+    assert row.symbol == "AAA"  # the key still says whose it is
+
+
+def test_a_day_named_twice_in_one_payload_is_refused_both_times_and_the_others_stand(spark: SparkSession) -> None:
+    bar = json.dumps(GOOD)
+    body = (
+        '{"Meta Data": {"2. Symbol": "AAA"}, "Time Series (Daily)": '
+        f'{{"2020-06-11": {bar}, "2020-06-12": {bar}, "2020-06-12": {bar}}}}}'
+    ).encode()
+    rows = judged(spark, message(body)).collect()
+    assert sorted((str(row.day), row.reason) for row in rows if row.reason) == [("2020-06-12", "duplicate_date")] * 2
+    assert [str(row.day) for row in rows if row.reason is None] == ["2020-06-11"]
+
+
+def test_the_recorded_answers_arrive_whole(spark: SparkSession, shared: Path) -> None:
+    body = (shared / "alpha_vantage/payloads/TIME_SERIES_DAILY_VZ_compact.json").read_bytes()
+    source = json.loads(body)["Time Series (Daily)"]
+    headers = {"symbol": "VZ", "requested_at": "2023-07-03T22:25:00+00:00", "market_date": "2023-07-03"}
+    rows = judged(spark, message(body, headers=headers)).collect()
+    assert all(row.reason is None for row in rows)
+    assert {str(row.day): (row.open, row.high, row.low, row.close, row.volume) for row in rows} == {
+        day: (
+            *(float(bar[name]) for name in ("1. open", "2. high", "3. low", "4. close")),
+            int(bar["5. volume"]),
+        )
+        for day, bar in source.items()
+    }

@@ -1,0 +1,106 @@
+"""The client over real HTTP, against a server that plays its part line by line."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hedge_master.alpha_vantage import errors
+from hedge_master.alpha_vantage.client import AlphaVantageClient
+
+KEY = "SECRETKEY123"
+SERIES = b'{"Meta Data": {"2. Symbol": "A"}, "Time Series (Daily)": {}}'
+Script = list[tuple[int, bytes]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Script], str]]:
+    """Starts a server that gives the scripted answers in turn (the last one for ever); returns its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(script: Script) -> str:
+        answers = list(script)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                self.server.asked.append(parse_qs(urlsplit(self.path).query))  # type: ignore[attr-defined]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.asked = []  # type: ignore[attr-defined]
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without their pauses."""
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
+
+
+def test_the_raw_body_comes_back_untouched(serve: Callable[[Script], str]) -> None:
+    with AlphaVantageClient(serve([(200, SERIES)]), KEY) as client:
+        answer = client.daily_prices("A", "compact")
+    assert answer.body == SERIES
+    assert answer.requested_at.tzinfo is not None
+
+
+def test_a_burst_notice_and_a_server_error_are_asked_again(serve: Callable[[Script], str]) -> None:
+    burst = b'{"Information": "Please consider spreading out your free API requests (1 request per second)."}'
+    with AlphaVantageClient(serve([(200, burst), (503, b""), (200, SERIES)]), KEY) as client:
+        assert client.daily_prices("A", "full").body == SERIES
+
+
+def test_a_spent_day_is_not_asked_again_and_the_echoed_key_is_hidden(serve: Callable[[Script], str]) -> None:
+    notice = (
+        f'{{"Information": "We have detected your API key as {KEY} and our standard API rate limit is 25 requests per '
+        'day. Please subscribe to any of the premium plans"}'
+    ).encode()
+    with (
+        AlphaVantageClient(serve([(200, notice), (200, SERIES)]), KEY) as client,
+        pytest.raises(errors.DailyLimitReached) as error,
+    ):
+        client.daily_prices("A", "compact")
+    assert KEY not in str(error.value)
+    assert "[API key]" in str(error.value)
+
+
+def test_no_server_is_an_error_without_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.DEBUG),
+        AlphaVantageClient("http://127.0.0.1:9", KEY) as client,
+        pytest.raises(errors.ServerFault) as error,
+    ):
+        client.splits("A")
+    seen: BaseException | None = error.value
+    while seen is not None:
+        assert KEY not in str(seen)
+        seen = seen.__cause__
+    assert KEY not in caplog.text
+
+
+def test_an_html_page_is_no_answer(serve: Callable[[Script], str]) -> None:
+    with (
+        AlphaVantageClient(serve([(200, b"<html>down</html>")]), KEY) as client,
+        pytest.raises(errors.UnreadableAnswer, match="TIME_SERIES_DAILY of A"),
+    ):
+        client.daily_prices("A", "compact")
