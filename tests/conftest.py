@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -98,3 +99,23 @@ def _empty(settings: Settings) -> None:
         assert row is not None
         cursor.execute(f"truncate {row[0]} restart identity cascade")
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dbt's manifest, parsed anew from the project, where the DAG build_volatility looks for it."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    # Parsing opens no connection: any address will do.
+    environ |= {"DBT_HOST": "127.0.0.1", "DBT_PORT": "1", "DBT_USER": "nobody", "DBT_DBNAME": "none"}
+    environ |= {"DBT_ENV_SECRET_PASSWORD": "none", "DBT_READER": "nobody", "DO_NOT_TRACK": "1"}
+    project = REPO_ROOT / "dbt_project"
+    parsed = subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), "parse", "--profiles-dir", str(project)],
+        cwd=project,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert parsed.returncode == 0, parsed.stdout[-3000:]
+    return project / "target" / "manifest.json"

@@ -17,7 +17,14 @@ DASHBOARD_TYPES = {"charts", "dashboards", "databases", "datasets"}
 # The order of the columns that the SQL function marts.ranking returns: the warehouse's contract.
 RANKING_COLUMNS = [
     *("rank", "symbol", "name", "market", "currency", "type"),
-    *("value", "volatility_annualised", "volatility_usd_annualised", "deviation_pct", "price_deviation_usd", "average_price_usd"),
+    *(
+        "value",
+        "volatility_annualised",
+        "volatility_usd_annualised",
+        "deviation_pct",
+        "price_deviation_usd",
+        "average_price_usd",
+    ),
     *("windows", "windows_expected", "last_bar", "left_out_reason"),
 ]
 # And the names that it knows its measures by.

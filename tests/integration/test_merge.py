@@ -115,8 +115,8 @@ def test_two_answers_in_one_batch_the_newer_wins(warehouse: Connection) -> None:
     with warehouse, warehouse.cursor() as cursor:
         execute_values(
             cursor,
-            f"""insert into {DAILY_PRICES.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day, open,
-            high, low, close, volume) values %s""",
+            f"""insert into {DAILY_PRICES.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day,
+            open, high, low, close, volume) values %s""",
             [
                 (0, 0, ONE, "compact", "AAA", FRIDAY, 2, 2, 2, 2, 1),
                 (0, 1, NOON, "compact", "AAA", FRIDAY, 1, 1, 1, 1, 1),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stream_prices
 from pyspark.sql import DataFrame, Row, SparkSession
+
+import stream_prices
 
 pytestmark = pytest.mark.spark
 

@@ -1,0 +1,52 @@
+"""One fact, one declaration: where a copy cannot be helped, the copies are compared here."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.ingestion.topics import TOPICS
+from hedge_master.orchestration import wiring
+from hedge_master.ranking import Measure
+from hedge_master.settings import REPO_ROOT
+
+DBT = REPO_ROOT / "dbt_project"
+
+
+def test_python_dbt_and_superset_know_the_same_measures() -> None:
+    macro = (DBT / "macros" / "measures.sql").read_text()
+    in_dbt = re.findall(r"^\s+'(\w+)': '\w+',$", macro, flags=re.MULTILINE)
+    dataset = yaml.safe_load(
+        (REPO_ROOT / "superset_config/assets/datasets/warehouse/volatility_ranking.yaml").read_text()
+    )
+    in_superset = re.search(r"set measures = \{(.*?)\}", dataset["sql"], flags=re.DOTALL)
+    assert in_superset is not None
+    assert set(in_dbt) == set(Measure)
+    assert set(re.findall(r": '(\w+)'", in_superset[1])) == set(Measure)
+
+
+def test_the_stream_writes_the_columns_of_its_staging_tables(ingest: Connection) -> None:
+    job = (REPO_ROOT / "spark_jobs" / "stream_prices.py").read_text()
+    declared = job[job.index("STAGED = ") : job.index("NOTICES = ")]
+    prices = ("open", "high", "low", "close")
+    written = re.findall(r'StructField\("(\w+)"', declared)
+    written[written.index("day") + 1 : written.index("day") + 1] = prices
+    for topic in TOPICS:
+        with ingest.cursor() as cursor:
+            cursor.execute(f"select * from {topic.staging} limit 0")
+            assert [column.name for column in cursor.description or ()] == written
+
+
+def test_the_assets_are_named_after_the_topics() -> None:
+    published = {wiring.DAILY_PRICES_PUBLISHED.uri, wiring.PRICE_HISTORY_PUBLISHED.uri}
+    assert published == {f"x-kafka://{topic.name}" for topic in TOPICS}
+
+
+def test_no_module_is_named_like_one_that_it_could_hide() -> None:
+    """dbt imports any top-level dbt_*; spark-submit puts spark_jobs/ first on the path."""
+    assert not list((REPO_ROOT / "plugins").glob("dbt_*"))
+    assert not (DBT / "__init__.py").exists()
+    libraries = {"pyspark", "pyarrow", "pandas", "json", "typing", "logging", "types", "kafka"}
+    assert not {path.stem for path in (REPO_ROOT / "spark_jobs").glob("*.py")} & libraries

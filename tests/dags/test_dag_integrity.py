@@ -1,0 +1,129 @@
+"""The DAGs that there are, parsed by Airflow as it parses them, and held to the house rules."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hedge_master.settings import REPO_ROOT
+
+DAGS = REPO_ROOT / "dags"
+EXPECTED = {
+    "sync_symbols": {"sync_listings", "sync_searched"},
+    "backfill_price_history": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
+    "produce_daily_prices": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
+    "stream_prices": {"merge_prices"},
+    "build_volatility": {"publish_marts"},
+}
+
+# Read by a process of its own: Airflow takes its settings from the environment when it is imported.
+DESCRIBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from hedge_master.orchestration.wiring import Tag
+bag = DagBag(dag_folder=sys.argv[1])
+described = {
+    dag_id: {
+        "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "tags": sorted(dag.tags), "doc": dag.doc_md or "", "runs": dag.max_active_runs, "catchup": dag.catchup,
+        "owner": dag.owner, "file": dag.fileloc,
+        "retries": sorted({task.retries for task in dag.tasks}),
+        "outlets": {task.task_id: [outlet.name for outlet in task.outlets] for task in dag.tasks if task.outlets},
+        "schedule": dag.schedule if isinstance(dag.schedule, str | None) else type(dag.schedule).__name__,
+        "assets": sorted(asset.name for asset in getattr(dag.schedule, "objects", dag.schedule))
+        if not isinstance(dag.schedule, str | None) else [],
+    }
+    for dag_id, dag in bag.dags.items()
+}
+print("DESCRIBED " + json.dumps({"errors": bag.import_errors, "dags": described, "tags": [str(tag) for tag in Tag]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> dict[str, Any]:
+    assert manifest.exists()
+    home = tmp_path_factory.mktemp("airflow")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("HM_", "AIRFLOW"))}
+    environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO_ROOT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", DESCRIBE, str(DAGS)], env=environ, capture_output=True, text=True, timeout=300
+    )
+    lines = [line for line in told.stdout.splitlines() if line.startswith("DESCRIBED ")]
+    assert lines, told.stderr[-3000:]
+    described: dict[str, Any] = json.loads(lines[0].removeprefix("DESCRIBED "))
+    return described
+
+
+def test_exactly_these_dags_import_without_an_error(bag: dict[str, Any]) -> None:
+    assert bag["errors"] == {}
+    assert bag["dags"].keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_a_dag_is_what_an_operator_expects(bag: dict[str, Any], dag_id: str) -> None:
+    dag = bag["dags"][dag_id]
+    assert Path(dag["file"]).stem == dag_id
+    assert EXPECTED[dag_id] <= dag["tasks"].keys()
+    assert dag["tags"]
+    assert set(dag["tags"]) <= set(bag["tags"])
+    assert dag["owner"] == "hedge-master"
+    assert dag["runs"] == 1
+    assert dag["catchup"] is False
+    assert all(retries >= 1 for retries in dag["retries"])
+    for heading in ("**What it does.**", "**When it fails.**"):
+        assert heading in dag["doc"]
+
+
+def test_data_flows_one_way_through_the_assets(bag: dict[str, Any]) -> None:
+    dags = bag["dags"]
+    assert dags["backfill_price_history"]["outlets"] == {"publish_payloads": ["price_history_published"]}
+    assert dags["produce_daily_prices"]["outlets"] == {"publish_payloads": ["daily_prices_published"]}
+    assert dags["stream_prices"]["assets"] == ["daily_prices_published", "price_history_published"]
+    assert dags["stream_prices"]["outlets"] == {"merge_prices": ["prices_merged"]}
+    assert dags["build_volatility"]["assets"] == ["prices_merged"]
+    assert dags["build_volatility"]["outlets"] == {"publish_marts": ["ranking_published"]}
+
+
+def test_the_stream_starts_after_either_producer(bag: dict[str, Any]) -> None:
+    assert bag["dags"]["produce_daily_prices"]["schedule"] == "25 22 * * *"
+    assert bag["dags"]["stream_prices"]["schedule"] == "AssetAny"
+
+
+def test_rates_and_splits_are_there_before_prices_are_published(bag: dict[str, Any]) -> None:
+    for dag_id in ("backfill_price_history", "produce_daily_prices"):
+        assert {"load_fx_rates", "sync_splits"} <= set(bag["dags"][dag_id]["tasks"]["publish_payloads"])
+
+
+def test_every_model_is_a_task_and_publication_comes_after_the_last(bag: dict[str, Any], manifest: Path) -> None:
+    models = [
+        node["name"] for node in json.loads(manifest.read_text())["nodes"].values() if node["resource_type"] == "model"
+    ]
+    tasks = bag["dags"]["build_volatility"]["tasks"]
+    assert {f"models.{name}_run" for name in models} <= tasks.keys()
+    assert "models.as_of_run" in tasks["publish_marts"]
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_dag_file_is_wiring_only(path: Path) -> None:
+    """No data library and no reading of the environment at import time: a DAG file is parsed again and again."""
+    forbidden = {"pandas", "pyspark", "psycopg2", "httpx", "os", "requests", "numpy", "sqlalchemy"}
+    imported: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.split(".")[0])
+    assert not imported & forbidden
