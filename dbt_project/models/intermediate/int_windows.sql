@@ -20,17 +20,17 @@ halves as (
 
 pairs as (
     select
-        window_start,
         symbol_id,
-        sum(days)::integer as days,
-        {%- for count, name in groups.items() %}
-        {%- for position in (0, 1) %}
-        coalesce(max({{ count }}) filter (where position = {{ position }}), 0) as {{ count }}_{{ position }},
-        max({{ name }}_mean) filter (where position = {{ position }}) as {{ name }}_mean_{{ position }},
-        coalesce(max({{ name }}_m2) filter (where position = {{ position }}), 0) as {{ name }}_m2_{{ position }}
-        {{- "," if not (loop.last and count == 'returns_usd') }}
-        {%- endfor %}
-        {%- endfor %}
+        window_start,
+        {% for count, name in groups.items() %}
+            {% for position in (0, 1) %}
+                coalesce(max({{ count }}) filter (where position = {{ position }}), 0) as {{ count }}_{{ position }},
+                max({{ name }}_mean) filter (where position = {{ position }}) as {{ name }}_mean_{{ position }},
+                coalesce(max({{ name }}_m2) filter (where position = {{ position }}), 0)
+                    as {{ name }}_m2_{{ position }},
+            {% endfor %}
+        {% endfor %}
+        sum(days)::integer as days
     from halves
     group by symbol_id, window_start
 ),
@@ -39,14 +39,14 @@ merged as (
     select
         symbol_id,
         window_start,
-        days,
-        {%- for count, name in groups.items() %}
-        {{ count }}_0 + {{ count }}_1 as {{ count }},
-        {{ merged_mean(count ~ '_0', name ~ '_mean_0', count ~ '_1', name ~ '_mean_1') }} as {{ name }}_mean,
-        {{ merged_squared_deviations(
-            count ~ '_0', name ~ '_mean_0', name ~ '_m2_0', count ~ '_1', name ~ '_mean_1', name ~ '_m2_1'
-        ) }} as {{ name }}_m2 {{- "," if not loop.last }}
-        {%- endfor %}
+        {% for count, name in groups.items() %}
+            {{ count }}_0 + {{ count }}_1 as {{ count }},
+            {{ merged_mean(count ~ '_0', name ~ '_mean_0', count ~ '_1', name ~ '_mean_1') }} as {{ name }}_mean,
+            {{ merged_squared_deviations(
+                count ~ '_0', name ~ '_mean_0', name ~ '_m2_0', count ~ '_1', name ~ '_mean_1', name ~ '_m2_1'
+            ) }} as {{ name }}_m2,
+        {% endfor %}
+        days
     from pairs
 ),
 

@@ -33,11 +33,11 @@ weeks as (
 select
     weeks.symbol_id,
     weeks.window_end,
+    {% for column in columns %}
+        coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
+        count(windows.{{ column }}) over up_to_week as {{ column }}_windows,
+    {% endfor %}
     count(windows.window_end) over up_to_week as windows
-    {%- for column in columns %},
-    coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
-    count(windows.{{ column }}) over up_to_week as {{ column }}_windows
-    {%- endfor %}
 from weeks
 left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
 window
