@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from free_ports import free_ports
 from hedge_master.settings import REPO_ROOT, Settings, load_settings
 
 SHARED = REPO_ROOT.parent / "shared"
 DEADLINE_SECONDS = 60
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; held together while they are picked, so that no two are the same."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture(scope="session")

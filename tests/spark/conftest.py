@@ -6,10 +6,6 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from hedge_master.settings import REPO_ROOT
-
-sys.path.insert(0, str(REPO_ROOT / "spark_jobs"))
-
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:

@@ -1,0 +1,157 @@
+"""The whole path once, on real parts: sample market, Kafka, Spark, Postgres, dbt, Superset, all started by Airflow."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from demo_stack import Demo
+from superset_client import SupersetClient
+
+from hedge_master.ingestion.topics import TOPICS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+ACCOUNTS = re.compile(
+    r"Rows: ([\d,]+) delivered = ([\d,]+) new \+ ([\d,]+) changed \+ ([\d,]+) unchanged \+ ([\d,]+) superseded "
+    r"\+ ([\d,]+) rejected"
+)
+Row = tuple[str, float]
+
+
+def ranked_by_hm(demo: Demo, measure: str = "volatility", look_back: str = "1y") -> list[Row]:
+    told = demo.hm("ranking", "--format", "json", "--limit", "10", "--measure", measure, "--look-back", look_back)
+    assert told.returncode == 0, told.stderr
+    return [(row["symbol"], row["value"]) for row in json.loads(told.stdout)]
+
+
+def accounts(printed: str) -> list[int]:
+    found = ACCOUNTS.search(printed)
+    assert found is not None, printed
+    return [int(number.replace(",", "")) for number in found.groups()]
+
+
+def messages_in_kafka(demo: Demo) -> dict[str, int]:
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{demo.port('KAFKA')}", "group.id": "test"})
+    try:
+        counts = {}
+        for topic in TOPICS:
+            partitions = consumer.list_topics(topic.name, timeout=30).topics[topic.name].partitions
+            marks = [consumer.get_watermark_offsets(TopicPartition(topic.name, each)) for each in partitions]
+            counts[topic.name] = sum(high - low for low, high in marks)
+        return counts
+    finally:
+        consumer.close()
+
+
+def test_the_demo_ends_with_the_ranking_the_accounts_and_the_addresses(demo: Demo, first_run: str) -> None:
+    assert "Top 10 by volatility over 1y up to 2020-06-12" in first_run
+    delivered, *classes = accounts(first_run)
+    assert delivered == sum(classes)
+    assert classes[0] > 50_000
+    for name in ("SUPERSET", "AIRFLOW"):
+        assert f"http://127.0.0.1:{demo.port(name)}" in first_run
+    secrets = (demo.home / "secrets.env").read_text().splitlines()
+    values = [line.partition("=")[2].strip("'\"") for line in secrets if line.startswith("HM_SECRET_")]
+    assert len(values) > 5
+    assert not [value for value in values if value and value in first_run]
+
+
+def test_hm_and_sql_and_superset_give_the_same_ten(demo: Demo, first_run: str) -> None:
+    address = f"http://127.0.0.1:{demo.port('SUPERSET')}"
+    with SupersetClient(address, "analyst", demo.secret("SUPERSET_ANALYST_PASSWORD")) as superset:
+        for measure, label, look_back, length in (
+            ("volatility", "Volatility", "1y", "1 year"),
+            ("price_deviation", "Price deviation in USD (2020)", "2y", "2 years"),
+        ):
+            by_hm = ranked_by_hm(demo, measure, look_back)
+            assert len(by_hm) == 10
+            asked = f"select symbol, value from marts.ranking(interval '{length}', '{measure}')"
+            by_sql = demo.ask(f"{asked} where rank <= 10 order by rank", role="READER")
+            chart = superset.chart_data("Volatility ranking", {"look_back": length, "measure": label})
+            assert by_sql == by_hm
+            assert [(row["symbol"], row["value"]) for row in chart[:10]] == by_hm
+
+
+def test_every_message_and_every_row_is_accounted_for(demo: Demo, first_run: str) -> None:
+    published = dict(
+        demo.ask(  # type: ignore[arg-type]
+            """select topic, count(*)::int from market.api_calls
+            where function = 'TIME_SERIES_DAILY' and outcome = 'published' group by topic"""
+        )
+    )
+    assert messages_in_kafka(demo) == published
+    assert demo.ask("select count(*) from market.prices") == demo.ask(
+        "select sum(new)::bigint from market.ingest_batches"
+    )
+    ((open_calls,),) = demo.ask("select count(*) from market.api_calls where outcome in ('asked', 'failed', 'refused')")
+    assert open_calls == 0
+
+
+def test_prices_are_those_that_the_market_quotes(demo: Demo, first_run: str) -> None:
+    """AAPL's last real close before the clock, from the wheel's own data: 338.80 on 2020-06-12 (raw, before 4:1)."""
+    rows = demo.ask(
+        """select close from market.prices join market.symbols using (symbol_id)
+        where symbol = 'AAPL' and day = '2020-06-12'"""
+    )
+    assert rows == [(338.8,)]
+
+
+def test_nobody_sees_anything_without_a_log_in(demo: Demo, first_run: str) -> None:
+    with SupersetClient(f"http://127.0.0.1:{demo.port('SUPERSET')}") as visitor:
+        assert visitor.is_sent_to_log_in("/superset/dashboard/volatility-ranking/")
+        assert visitor.status_of("GET", "/api/v1/chart/") == 401
+    answer = httpx.get(f"http://127.0.0.1:{demo.port('AIRFLOW')}/api/v2/dags", trust_env=False)
+    assert answer.status_code == 401
+
+
+def test_the_api_key_stands_in_no_log(demo: Demo, first_run: str) -> None:
+    key = demo.secret("SAMPLE_MARKET_API_KEY").encode()
+    logs = [path for folder in ("logs", "airflow") for path in (demo.home / folder).rglob("*.log")]
+    assert len(logs) > 10
+    assert [str(path) for path in logs if key in path.read_bytes()] == []
+
+
+def test_the_market_clock_only_goes_forward(demo: Demo, first_run: str) -> None:
+    assert demo.hm("market-clock", "show").stdout.strip() == "2020-06-12"
+    refused = demo.hm("market-clock", "set", "2020-06-11")
+    assert refused.returncode != 0
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "2020-06-12" in refused.stderr
+
+
+def test_status_tells_services_runs_and_dates(demo: Demo, first_run: str) -> None:
+    told = demo.hm("status")
+    assert told.returncode == 0, told.stdout + told.stderr
+    for name in (
+        "postgres",
+        "kafka",
+        "superset",
+        "airflow-scheduler",
+        "stream_prices",
+        "build_volatility",
+        "2020-06-12",
+    ):
+        assert name in told.stdout
+
+
+def test_down_leaves_no_process_and_the_next_demo_goes_on_without_a_new_row(demo: Demo, first_run: str) -> None:
+    before = ranked_by_hm(demo)
+    stored = demo.ask("select count(*) from market.prices")
+    stopped = demo.run("down")
+    assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+    assert demo.processes() == []
+    again = demo.run("demo")
+    assert again.returncode == 0, again.stdout[-6000:] + again.stderr[-2000:]
+    assert demo.ask("select count(*) from market.prices") == stored
+    assert accounts(again.stdout)[1] == stored[0][0]  # all that was ever new: nothing came anew
+    assert ranked_by_hm(demo) == before
+
+
+def test_secrets_are_for_their_owner_only(demo: Demo, first_run: str) -> None:
+    assert (demo.home / "secrets.env").stat().st_mode & 0o777 == 0o600
+    assert Path(demo.home).stat().st_mode & 0o077 == 0
