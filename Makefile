@@ -1,0 +1,45 @@
+# `make demo` runs everything on this machine; `make help` lists the targets.
+# No setting needs to be exported: `.env` is read where it exists (see .env.example).
+
+SHELL := /bin/sh
+STACK := .venv/bin/python -m hedge_master.local_stack
+BIN := .venv/bin
+FAST := $(wildcard tests/unit tests/dags tests/contracts tests/dbt)
+export PYTHONPATH := $(CURDIR)/plugins
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up status down clean setup lint test test-fast
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+demo: setup ## start everything, run the pipeline once, print the ranking and the addresses
+	@$(STACK) demo
+
+up: setup ## start all services, nothing else
+	@$(STACK) up
+
+status: ## each service, each DAG's last run, the market date, the newest bar
+	@if test -x $(BIN)/python; then $(STACK) status || :; else echo "nothing is set up; make demo does it"; fi
+
+down: ## stop all services; the data stay
+	@test ! -x $(BIN)/python || $(STACK) down
+
+clean: ## erase all that was made, after saying what (YES=1: do not ask)
+	@test ! -x $(BIN)/python || $(STACK) clean $(if $(YES),--yes)
+
+setup: ## Python environments, Java, jars, sample prices; quick when nothing changed
+	@docker/local/setup.sh
+
+lint: setup ## ruff, mypy, sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy plugins spark_jobs
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+test: lint ## lint and all tests
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
+	@$(BIN)/python -m pytest $(FAST)

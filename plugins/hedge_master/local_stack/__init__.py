@@ -1,0 +1,1 @@
+"""The whole stack as plain processes on one machine: start, watch, show, stop, erase."""

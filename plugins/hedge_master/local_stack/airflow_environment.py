@@ -1,0 +1,133 @@
+"""What the environment of Airflow's processes holds: its configuration, connections and secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+from urllib.parse import unquote, urlsplit
+
+from hedge_master.local_stack.environment import without_secrets
+from hedge_master.local_stack.stack import PYTHON, Stack, installed_package
+from hedge_master.settings import REPO_ROOT, Settings
+
+FAB_AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+FAB_TABLES = "airflow.providers.fab.auth_manager.models.db.FABDBManager"
+OWNER_ONLY = "HM_WAREHOUSE_URL"
+
+
+def airflow_environment(stack: Stack) -> dict[str, str]:
+    """The whole environment of an Airflow process. The warehouse's owner is not in it: no DAG may change tables."""
+    plain = without_secrets(stack.environ)
+    plain.pop(OWNER_ONLY, None)
+    return (
+        plain
+        | {f"AIRFLOW__{name}": value for name, value in _configuration(stack).items()}
+        | {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections(stack.settings).items()}
+        | dbt_environment(stack.settings)
+        | {
+            "AIRFLOW_HOME": str(stack.folders.data("airflow")),
+            "PATH": os.pathsep.join([str(REPO_ROOT / ".venv" / "bin"), plain.get("PATH", os.defpath)]),
+            "PYTHONPATH": str(REPO_ROOT / "plugins"),
+            "SPARK_HOME": str(installed_package("pyspark")),
+            "PYSPARK_PYTHON": PYTHON,
+            "PYSPARK_DRIVER_PYTHON": PYTHON,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "DO_NOT_TRACK": "1",
+            "SCARF_ANALYTICS": "false",
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+    )
+
+
+def _configuration(stack: Stack) -> dict[str, str]:
+    settings = stack.settings
+    address = f"http://127.0.0.1:{settings.airflow_port}"
+    return {
+        "CORE__DAGS_FOLDER": str(REPO_ROOT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(REPO_ROOT / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
+        "CORE__AUTH_MANAGER": FAB_AUTH_MANAGER,
+        "CORE__FERNET_KEY": stack.secret("AIRFLOW_FERNET_KEY"),
+        "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+        "CORE__DAGBAG_IMPORT_TIMEOUT": "90",
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(settings.airflow_port),
+        "API__BASE_URL": address,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": stack.secret("AIRFLOW_SESSION_KEY"),
+        "API_AUTH__JWT_SECRET": stack.secret("AIRFLOW_JWT_SECRET"),
+        "DATABASE__SQL_ALCHEMY_CONN": stack.postgres_url(
+            "airflow", "AIRFLOW_DATABASE_PASSWORD", "airflow", "postgresql+psycopg2"
+        ),
+        "DATABASE__EXTERNAL_DB_MANAGERS": FAB_TABLES,
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+        "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150",
+        "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "120",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "LOGGING__WORKER_LOG_SERVER_PORT": str(settings.airflow_worker_log_port),
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(settings.airflow_triggerer_log_port),
+        "LOGGING__COLORED_CONSOLE_LOG": "False",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def connections(settings: Settings) -> dict[str, dict[str, object]]:
+    """Airflow's connections, without the AIRFLOW_CONN_ in front."""
+    warehouse = urlsplit(settings.required("warehouse_ingest_url"))
+    spark_master = settings.spark_master
+    return {
+        "HM_WAREHOUSE": {
+            "conn_type": "postgres",
+            "host": warehouse.hostname,
+            "port": warehouse.port or 5432,
+            "schema": unquote(warehouse.path.lstrip("/")),
+            "login": unquote(warehouse.username or ""),
+            "password": unquote(warehouse.password or ""),
+        },
+        "HM_KAFKA": {
+            "conn_type": "kafka",
+            "extra": {
+                "bootstrap.servers": settings.kafka_servers,
+                "security.protocol": "PLAINTEXT",
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "zstd",
+                "message.max.bytes": 8_388_608,
+                "linger.ms": 20,
+            },
+        },
+        "HM_SPARK": {
+            "conn_type": "spark",
+            "host": spark_master,
+            "extra": {"deploy-mode": "client", "spark-binary": "spark-submit"},
+        },
+        "HM_ALPHA_VANTAGE": {
+            "conn_type": "http",
+            "host": settings.alpha_vantage_url,
+            "password": settings.required("alpha_vantage_api_key"),
+        },
+    }
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """What dbt_project/profiles.yml reads."""
+    address = urlsplit(settings.required("warehouse_dbt_url"))
+    reader = urlsplit(settings.required("warehouse_reader_url"))
+    return {
+        "DBT_HOST": address.hostname or "",
+        "DBT_PORT": str(address.port or 5432),
+        "DBT_USER": unquote(address.username or ""),
+        "DBT_DBNAME": unquote(address.path.lstrip("/")),
+        "DBT_ENV_SECRET_PASSWORD": unquote(address.password or ""),
+        "DBT_READER": unquote(reader.username or ""),
+        "DO_NOT_TRACK": "1",
+    }

@@ -1,0 +1,59 @@
+"""`make demo`: the stack up, the pipeline once from end to end, the ranking, and where to look."""
+
+from __future__ import annotations
+
+from hedge_master.local_stack.airflow_api import AirflowApi
+from hedge_master.local_stack.pipeline import Pipeline
+from hedge_master.local_stack.progress import console
+from hedge_master.local_stack.stack import Stack
+from hedge_master.local_stack.start import start
+from hedge_master.local_stack.warehouse_figures import accounts, bars_stored, warehouse
+
+RANKED = 10
+LOOK_BACK = "1y"
+
+
+def demo(stack: Stack) -> None:
+    """Raises StackError where a service or a run fails."""
+    start(stack)
+    with airflow(stack) as api, warehouse(stack) as session:
+        Pipeline(api, lambda: bars_stored(session)).run()
+        rows = accounts(session)
+    show_ranking(stack)
+    console.print("Rows: {delivered:,} delivered = {new:,} new + {changed:,} changed + {unchanged:,} unchanged "
+                  "+ {superseded:,} superseded + {rejected:,} rejected".format(**rows))  # fmt: skip
+    show_addresses(stack)
+
+
+def airflow(stack: Stack) -> AirflowApi:
+    address = f"http://127.0.0.1:{stack.settings.airflow_port}"
+    return AirflowApi(address, "operator", stack.secret("AIRFLOW_OPERATOR_PASSWORD"))
+
+
+def show_ranking(stack: Stack) -> None:
+    """The symbols that move most, read as the dashboards read them."""
+    from hedge_master.cli.main import ranking_table
+    from hedge_master.ranking import Measure, published_as_of, top
+
+    reader_url = stack.settings.required("warehouse_reader_url")
+    ranked = top(reader_url, LOOK_BACK, Measure.VOLATILITY, RANKED)
+    end = published_as_of(reader_url).market_date
+    console.print(ranking_table(ranked, LOOK_BACK, Measure.VOLATILITY, end))
+
+
+def show_addresses(stack: Stack) -> None:
+    settings = stack.settings
+    lines = [
+        ("Superset", f"http://127.0.0.1:{settings.superset_port}", "admin, analyst", "HM_SECRET_SUPERSET_*_PASSWORD"),
+        (
+            "Airflow",
+            f"http://127.0.0.1:{settings.airflow_port}",
+            "admin, operator, viewer",
+            "HM_SECRET_AIRFLOW_*_PASSWORD",
+        ),
+    ]
+    for name, address, users, passwords in lines:
+        console.print(f"{name:<9} {address:<24} users {users}: passwords {passwords}")
+    console.print(
+        f"The passwords stand in {stack.folders.secrets_file}; `make status` shows what runs, `make down` stops it."
+    )

@@ -1,0 +1,78 @@
+"""The local Kafka broker: its storage on disk, its configuration, the call that runs it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from hedge_master.local_stack.ports import listens
+from hedge_master.local_stack.programs import run
+from hedge_master.local_stack.stack import JARS, LOCAL_FILES, Stack, StackError
+
+HEAP = "512m"
+
+
+def java(stack: Stack) -> str:
+    """The Java program: JAVA_HOME's, else the one on PATH."""
+    home = stack.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java", path=stack.environ.get("PATH"))
+    if not found or not os.access(found, os.X_OK):
+        raise StackError(
+            "Java 17 is missing: install it (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
+        )
+    return found
+
+
+def _configuration(stack: Stack) -> Path:
+    return stack.folders.run / "kafka.properties"
+
+
+def _java_call(stack: Stack, heap: str, *arguments: str) -> tuple[str, ...]:
+    jars = JARS / "broker"
+    if not any(jars.glob("kafka_*.jar")):
+        raise StackError(f"{jars} holds no Kafka: run `make setup`")
+    return (
+        java(stack),
+        *(f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
+        f"-Dlog4j2.configurationFile={LOCAL_FILES / 'kafka-log4j2.properties'}",
+        *("-cp", str(jars / "*")),
+        *arguments,
+    )
+
+
+def server_command(stack: Stack) -> tuple[str, ...]:
+    return _java_call(stack, HEAP, "kafka.Kafka", str(_configuration(stack)))
+
+
+def prepare(stack: Stack) -> None:
+    """Writes the configuration and, at the first start, formats the storage."""
+    storage = stack.folders.data("kafka")
+    settings = stack.settings
+    filled = (
+        (LOCAL_FILES / "server.properties")
+        .read_text()
+        .replace("@PORT@", str(settings.kafka_port))
+        .replace("@CONTROLLER_PORT@", str(settings.kafka_controller_port))
+        .replace("@STORAGE@", str(storage))
+    )
+    _configuration(stack).write_text(filled)
+    if (storage / "meta.properties").exists():
+        return
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(_configuration(stack)))
+    made = run(_java_call(stack, "128m", *tool))
+    if made.returncode:
+        raise StackError(f"Kafka's storage could not be made: {made.stdout.strip()[-600:]}")
+
+
+def answers(stack: Stack) -> bool:
+    """True where the broker tells its metadata."""
+    if not listens(stack.settings.kafka_port):
+        return False
+    from confluent_kafka.admin import AdminClient
+
+    client = AdminClient({"bootstrap.servers": stack.settings.kafka_servers, "log_level": 0})
+    return bool(client.list_topics(timeout=3).brokers)
