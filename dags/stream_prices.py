@@ -1,8 +1,8 @@
 """Read what the producers published, keep what is new or changed, convert it to USD, and store it.
 
-**What it does.** Runs `spark_jobs/stream_prices.py`: both topics from the offsets that the warehouse holds to their end.
-Rows and offsets move in one transaction, so a retry, a kill or a second run loses and doubles nothing. Impossible rows
-go to `market.rejected_rows` with their reason; the accounts of each batch are in `market.ingest_batches`.
+**What it does.** Runs `spark_jobs/stream_prices.py`: both topics from the offsets that the warehouse holds to their
+end. Rows and offsets move in one transaction, so a retry, a kill or a second run loses and doubles nothing. Impossible
+rows go to `market.rejected_rows` with their reason; the accounts of each batch are in `market.ingest_batches`.
 
 **When it starts.** When a producer has published. One run at a time.
 

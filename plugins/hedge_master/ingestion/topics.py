@@ -12,6 +12,7 @@ from hedge_master.settings import Settings
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # a full payload averages 1.0 MB; the default limit is 1 MB before compression
 PARTITIONS = 3
 ADMIN_TIMEOUT_SECONDS = 30
+ERRORS_ONLY = 3  # syslog level; librdkafka reports its own clean-up at a higher one
 SCHEMA_VERSION = "1"
 
 
@@ -35,7 +36,7 @@ TOPICS = (DAILY_PRICES, PRICE_HISTORY)
 
 def ensure_topics(settings: Settings) -> None:
     """Create the topics that do not exist yet. Raises confluent_kafka.KafkaException where the broker refuses."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_servers})
+    admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
     existing = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics
     wanted = [
         NewTopic(
