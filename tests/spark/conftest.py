@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -18,5 +19,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.pyspark.python", sys.executable)
         .getOrCreate()
     )
+    # py4j logs each connection that it closes, also after pytest has closed its streams at the very end.
+    logging.getLogger("py4j").setLevel(logging.ERROR)
     yield session
     session.stop()

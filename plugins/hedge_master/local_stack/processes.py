@@ -20,9 +20,11 @@ def own_processes(folders: Folders, supervisor: int | None) -> list[psutil.Proce
     """Every process of this stack: below its supervisor, or orphaned and still bearing a mark.
 
     The marks are a variable in the environment, which some programs overwrite with their title, and the working
-    folder, which counts only without a terminal: a user may stand in it.
+    folder, which counts only without a terminal: a user may stand in it. Whoever asks, and whoever called them, may
+    stand there too and are never part of the stack.
     """
-    found = {process for process in psutil.process_iter() if _is_marked(process, folders)}
+    asking = {psutil.Process(), *psutil.Process().parents()}
+    found = {process for process in psutil.process_iter() if process not in asking and _is_marked(process, folders)}
     if supervisor is not None and psutil.pid_exists(supervisor):
         root = psutil.Process(supervisor)
         found |= {root, *root.children(recursive=True)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -143,3 +145,15 @@ def test_after_a_failure_nothing_else_begins() -> None:
 def test_a_need_that_is_no_step_is_named() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         run_steps([Step("one", lambda: False, ("nowhere",))], Figure())
+
+
+def test_who_asks_for_the_stacks_processes_is_not_one_of_them(tmp_path: Path) -> None:
+    """`make demo` called from inside HM_HOME, without a terminal, must not end itself as an orphan."""
+    ask = (
+        "from hedge_master.local_stack import processes; from hedge_master.local_stack.folders import Folders; "
+        "from pathlib import Path; print(processes.own_processes(Folders(Path.cwd()), None))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout.strip() == "[]", told.stderr
