@@ -48,10 +48,11 @@ with DAG(
             invocation_mode=InvocationMode.SUBPROCESS,
             dbt_executable_path=DBT,
         ),
+        # With NONE, Cosmos takes the tests out of the one `dbt build` too, and nothing would be tested.
         render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.NONE, emit_datasets=False
+            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
         ),
-        operator_args={"install_deps": False},
+        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]},
     )
     publish = DbtRunOperationLocalOperator(
         task_id="publish_marts",

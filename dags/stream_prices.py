@@ -6,8 +6,8 @@ rows go to `market.rejected_rows` with their reason; the accounts of each batch 
 
 **When it starts.** When a producer has published. One run at a time.
 
-**When it fails.** Run it again. "the warehouse expects" in the log means that Kafka no longer holds messages that were
-never read: see `docs/local-stack.md`.
+**When it fails.** Run it again. "data loss" or "the warehouse expects" in the log means that Kafka no longer holds
+messages that were never read: ask for those symbols again with *refresh* in `backfill_price_history`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pyarrow
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -220,6 +221,15 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     )
 
 
+def ended(query: StreamingQuery) -> Exception | None:
+    """Wait for a query's end; its error is handed back, so that one topic's trouble does not stop the other."""
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        return error
+    return None
+
+
 def main(argv: Sequence[str]) -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--run-id", required=True, help="the Airflow run that the batches are booked to")
@@ -229,9 +239,10 @@ def main(argv: Sequence[str]) -> int:
     spark.sparkContext.setLogLevel("WARN")
     with tempfile.TemporaryDirectory(prefix="hm-checkpoint-") as checkpoint:
         queries = [stream(spark, settings, topic, run_id, checkpoint) for topic in TOPICS]
-        for query in queries:
-            query.awaitTermination()
+        broken = [error for error in map(ended, queries) if error is not None]
     spark.stop()
+    if broken:
+        raise ExceptionGroup(f"{len(broken)} of {len(queries)} topics failed", broken)
     return 0
 
 

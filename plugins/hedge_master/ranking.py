@@ -14,6 +14,7 @@ from hedge_master.warehouse.connection import connect
 APPLICATION = "hedge_master ranking"
 LOOK_BACK = re.compile(r"(?P<number>[1-9][0-9]{0,4})(?P<unit>[dwmy])")
 UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
+LONGEST = {"d": 36_500, "w": 5_200, "m": 1_200, "y": 100}  # a century, more than any market feed holds
 
 
 class Measure(StrEnum):
@@ -31,8 +32,11 @@ class RankingError(ValueError):
 
 @dataclass(frozen=True)
 class Ranked:
-    """One line of the ranking. `value` is the mean of the measure: volatilities a year (0.4 is 40%), deviation_pct of
-    the price, price_deviation in USD. `price_deviation_usd` stands beside it: the measure of 2020."""
+    """One line of the ranking.
+
+    `value` is the mean of the measure: volatilities a year (0.4 is 40%), deviation_pct of the price, price_deviation in
+    USD. `price_deviation_usd` stands beside it: the measure of 2020, None where there is no exchange rate.
+    """
 
     rank: int
     symbol: str
@@ -40,7 +44,7 @@ class Ranked:
     market: str
     currency: str | None
     value: float
-    price_deviation_usd: float
+    price_deviation_usd: float | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,10 @@ def look_back_interval(text: str) -> str:
     found = LOOK_BACK.fullmatch(text)
     if found is None:
         raise RankingError(f'look-back is "{text}": not a number with d, w, m or y (such as 30d, 8w, 6m, 1y)')
-    return f"{found['number']} {UNITS[found['unit']]}"
+    number, unit = int(found["number"]), found["unit"]
+    if number > LONGEST[unit]:
+        raise RankingError(f'look-back is "{text}": longer than {LONGEST[unit]}{unit}')
+    return f"{number} {UNITS[unit]}"
 
 
 def measure_named(text: str) -> Measure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from demo_stack import Demo
 from superset_client import SupersetClient
 
 from hedge_master.ingestion.topics import TOPICS
+from hedge_master.local_stack.airflow_api import AirflowApi
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -137,6 +139,28 @@ def test_status_tells_services_runs_and_dates(demo: Demo, first_run: str) -> Non
         "2020-06-12",
     ):
         assert name in told.stdout
+
+
+def test_a_build_that_fails_its_tests_is_not_published(demo: Demo, first_run: str) -> None:
+    """A stored bar with high below low: dbt's test fails, the run with it, and the ranking stays what it was."""
+    before = demo.ask("select built_at from marts.as_of"), ranked_by_hm(demo)
+    day = "symbol_id = (select min(symbol_id) from market.prices) and day = (select max(day) from market.prices)"
+    ((high,),) = demo.ask(f"update market.prices set high = high / 2 where {day} returning high * 2")
+    try:
+        with AirflowApi(
+            f"http://127.0.0.1:{demo.port('AIRFLOW')}", "operator", demo.secret("AIRFLOW_OPERATOR_PASSWORD")
+        ) as api:
+            run_id = api.trigger("build_volatility")
+            deadline = time.monotonic() + 600
+            while (run := api.run("build_volatility", run_id)).is_active:
+                assert time.monotonic() < deadline, "build_volatility did not end"
+                time.sleep(2)
+            states = {task.task_id: task.state for task in api.task_states("build_volatility", run_id)}
+        assert run.state == "failed", states
+        assert states["publish_marts"] != "success"
+        assert (demo.ask("select built_at from marts.as_of"), ranked_by_hm(demo)) == before
+    finally:
+        demo.ask(f"update market.prices set high = {high!r} where {day} returning 1")
 
 
 def test_down_leaves_no_process_and_the_next_demo_goes_on_without_a_new_row(demo: Demo, first_run: str) -> None:

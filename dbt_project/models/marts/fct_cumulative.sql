@@ -7,8 +7,9 @@ with windows as (
     where is_complete
 ),
 
+-- The last complete week of the market date, also where the newest bars are older: then windows are missing, and said so.
 last_week as (
-    select max(window_end) as window_end from windows
+    select {{ sunday_on_or_before('market_date') }} as window_end from {{ ref('stg_market__market_date') }}
 ),
 
 firsts as (

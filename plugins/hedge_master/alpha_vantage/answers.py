@@ -85,16 +85,21 @@ def splits(body: bytes) -> list[Split]:
         return []
     rows = _rows(body, {"effective_date", "split_factor"})
     try:
-        return [Split(date.fromisoformat(row["effective_date"]), float(row["split_factor"])) for row in rows]
+        found = {date.fromisoformat(row["effective_date"]): float(row["split_factor"]) for row in rows}
     except ValueError as error:
         raise UnreadableAnswer(f"SPLITS: {error}") from error
+    for day, factor in found.items():
+        if not 0 < factor < float("inf"):
+            raise UnreadableAnswer(f"SPLITS: split_factor of {day} is {factor}: not above 0")
+    return [Split(day, factor) for day, factor in found.items()]
 
 
 def _rows(body: bytes, columns: set[str]) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(body.decode("utf-8")))
     missing = columns - set(reader.fieldnames or ())
     if missing:
-        raise UnreadableAnswer(f"CSV lacks {', '.join(sorted(missing))}: {body[:60]!r}")
+        # Not a word of the body: a notice in it may echo the API key.
+        raise UnreadableAnswer(f"{len(body)} bytes that are no CSV with {', '.join(sorted(missing))}")
     return list(reader)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,7 +13,13 @@ import httpx
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from hedge_master.alpha_vantage.errors import AlphaVantageError, ServerFault, UnreadableAnswer, notice_in
+from hedge_master.alpha_vantage.errors import (
+    AlphaVantageError,
+    DailyLimitReached,
+    ServerFault,
+    UnreadableAnswer,
+    notice_in,
+)
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60.0
@@ -39,9 +46,11 @@ class AlphaVantageClient:
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         self._api_key = api_key
         self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
-        spans = (Duration.SECOND, Duration.MINUTE, Duration.DAY)
-        rates = [Rate(limit, span) for limit, span in zip(limits, spans, strict=True) if limit]
-        self._limiter = Limiter(rates) if rates else None
+        per_second, per_minute, per_day = limits
+        # One limiter a span: the library refuses a list in which one span's limit implies another's.
+        pauses = ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE))
+        self._pauses = [Limiter(Rate(limit, span)) for limit, span in pauses if limit]
+        self._day = Limiter(Rate(per_day, Duration.DAY)) if per_day else None
 
     def __enter__(self) -> Self:
         return self
@@ -53,10 +62,7 @@ class AlphaVantageClient:
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
         """TIME_SERIES_DAILY as JSON. `outputsize`: compact (latest 100 days) or full (all history)."""
-        answer = self.ask("TIME_SERIES_DAILY", symbol=symbol, outputsize=outputsize)
-        if b'"Time Series (Daily)"' not in answer.body and answer.body.strip() != b"{}":
-            raise UnreadableAnswer(f"TIME_SERIES_DAILY of {symbol}: no series in {self._redacted(answer.body[:80])}")
-        return answer
+        return self.ask("TIME_SERIES_DAILY", _looks_like_a_series, symbol=symbol, outputsize=outputsize)
 
     def search(self, keywords: str) -> Answer:
         """SYMBOL_SEARCH as JSON: at most 10 best matches."""
@@ -70,24 +76,29 @@ class AlphaVantageClient:
         """SPLITS as CSV: effective_date, split_factor."""
         return self.ask("SPLITS", symbol=symbol, datatype="csv")
 
-    def ask(self, function: str, **parameters: str) -> Answer:
-        """The raw answer to one call. Raises an AlphaVantageError; its text never holds the key."""
+    def ask(self, function: str, is_usable: Callable[[bytes], bool] = bool, **parameters: str) -> Answer:
+        """The raw answer to one call. Raises an AlphaVantageError; its text never holds the key.
+
+        A body that is not usable is asked for again, like any fault that a second try may mend.
+        """
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, AlphaVantageError) and error.retry),
             wait=wait_exponential_jitter(multiplier=0.5, max=20),
             stop=stop_after_attempt(ATTEMPTS),
             reraise=True,
         )
-        return retrying(self._ask_once, function, parameters)
+        return retrying(self._ask_once, function, is_usable, parameters)
 
-    def _ask_once(self, function: str, parameters: dict[str, str]) -> Answer:
-        if self._limiter is not None:
-            self._limiter.try_acquire("alpha-vantage")
+    def _ask_once(self, function: str, is_usable: Callable[[bytes], bool], parameters: dict[str, str]) -> Answer:
+        if self._day is not None and not self._day.try_acquire("day", blocking=False):
+            raise DailyLimitReached(f"{function}: HM_ALPHA_VANTAGE_REQUESTS_PER_DAY are spent")
+        for limiter in self._pauses:
+            limiter.try_acquire("pause")
         requested_at = datetime.now(UTC)
         query = {"function": function, **parameters, "apikey": self._api_key}
         try:
             response = self._http.get("/query", params=query)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             # `from None`: the chained error's request holds the address, and the address holds the key.
             raise ServerFault(f"{function}: {type(error).__name__}: {self._redacted(str(error))}") from None
         if response.status_code != httpx.codes.OK:
@@ -95,11 +106,20 @@ class AlphaVantageClient:
         notice = notice_in(response.content)
         if notice is not None:
             raise type(notice)(f"{function} {_subject(parameters)}: {self._redacted(str(notice))}")
+        if not is_usable(response.content):
+            raise UnreadableAnswer(
+                f"{function} {_subject(parameters)}: {len(response.content)} bytes that are no such answer"
+            )
         return Answer(response.content, requested_at)
 
-    def _redacted(self, text: str | bytes) -> str:
-        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        return shown.replace(self._api_key, REDACTED)
+    def _redacted(self, text: str) -> str:
+        return text.replace(self._api_key, REDACTED)
+
+
+def _looks_like_a_series(body: bytes) -> bool:
+    """Whole JSON with a series, or the empty object for a symbol without one; a cut-off body lacks its last brace."""
+    text = body.strip()
+    return text == b"{}" or (b'"Time Series (Daily)"' in text and text.endswith(b"}"))
 
 
 def _subject(parameters: dict[str, str]) -> str:

@@ -83,7 +83,7 @@ def notice_in(body: bytes) -> AlphaVantageError | None:
     try:
         answer = json.loads(body)
     except ValueError:
-        return UnreadableAnswer(f"truncated JSON: {body[-40:]!r}")
+        return UnreadableAnswer(f"truncated JSON of {len(body)} bytes")
     for key in ("Information", "Note", "Error Message", "message"):
         if isinstance(text := answer.get(key), str):
             return _named(text)

@@ -103,7 +103,7 @@ def ranking_table(rows: list[Ranked], look_back: str, measure: str, end: date) -
         table.add_column(title, justify="right", no_wrap=True, width=widths[title])
     for row in rows:
         shown = f"{row.value:,.4f}" if measure == Measure.PRICE_DEVIATION else f"{row.value:.1%}"
-        deviation = f"{row.price_deviation_usd:,.4f}"
+        deviation = "no rate" if row.price_deviation_usd is None else f"{row.price_deviation_usd:,.4f}"
         table.add_row(str(row.rank), row.symbol, row.name, row.market, row.currency or "", shown, deviation)
     if any("simulated" in row.name for row in rows):
         table.caption = "Symbols that begin with SIM are simulated: made-up companies, made-up prices."

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
 from datetime import date
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
+
+from hedge_master.warehouse.usd import reprice_after_rates
+
+log = logging.getLogger(__name__)
 
 SOURCE = "ECB"
 PAGE_ROWS = 10_000
@@ -46,29 +51,33 @@ def usd_rates(zipped: bytes, until: date) -> Iterator[tuple[str, date, float]]:
                 yield currency, day, usd / units
 
 
-def load_fx_rates(warehouse: Connection, until: date) -> int:
-    """Store all rates up to `until`, the market date; returns how many were new or different."""
+def load_fx_rates(warehouse: Connection, until: date, zipped: bytes | None = None) -> int:
+    """Store all rates up to `until`, the market date, and mend the USD closes that a new or corrected one reaches.
+
+    Returns how many rates were new or different. `zipped`: another history than the wheel's.
+    """
+    rows = [(currency, day, rate, SOURCE) for currency, day, rate in usd_rates(zipped or ecb_history(), until)]
     with warehouse.cursor() as cursor:
-        cursor.execute("select max(rate_date) from market.fx_rates where source = %s", (SOURCE,))
-        row = cursor.fetchone()
-        loaded_until = row[0] if row else None
-        rows = [
-            (currency, day, rate, SOURCE)
-            for currency, day, rate in usd_rates(ecb_history(), until)
-            if loaded_until is None or day > loaded_until
-        ]
-        stored = execute_values(
-            cursor,
-            """insert into market.fx_rates as known (currency, rate_date, usd_per_unit, source) values %s
+        # Staged first: most rows are known, and a plain upsert would lock and touch each of them.
+        cursor.execute(
+            "create temporary table delivered_rates (currency text, rate_date date, usd_per_unit float8, source text) "
+            "on commit drop"
+        )
+        execute_values(cursor, "insert into delivered_rates values %s", rows, page_size=PAGE_ROWS)
+        cursor.execute(
+            """insert into market.fx_rates as known (currency, rate_date, usd_per_unit, source)
+            select delivered.* from delivered_rates as delivered
+            left join market.fx_rates as stored using (currency, rate_date)
+            where stored.usd_per_unit is distinct from delivered.usd_per_unit
             on conflict (currency, rate_date) do update
                 set usd_per_unit = excluded.usd_per_unit, source = excluded.source, known_since = now()
-                where known.usd_per_unit is distinct from excluded.usd_per_unit
-            returning 1""",
-            rows,
-            page_size=PAGE_ROWS,
-            fetch=True,
+            returning currency, rate_date"""
         )
-    return len(stored)
+        changed = cursor.fetchall()
+        if changed:
+            mended = reprice_after_rates(cursor, changed)
+            log.info("%d rates are new or different, %d USD closes follow them", len(changed), mended)
+    return len(changed)
 
 
 def _number(text: str | None) -> float | None:

@@ -28,6 +28,16 @@ class Ledger:
         self._warehouse = warehouse
         self._run_id = run_id
 
+    def settled(self, function: str, outputsize: str) -> set[str]:
+        """Symbols whose call of this kind has its answer already in this run: published, or nothing there."""
+        with self._warehouse.cursor() as cursor:
+            cursor.execute(
+                """select symbol from market.api_calls where run_id = %s and function = %s and outputsize = %s
+                and outcome in ('published', 'nothing_there')""",
+                (self._run_id, function, outputsize),
+            )
+            return {symbol for (symbol,) in cursor.fetchall()}
+
     def asked(self, request_id: UUID, function: str, symbol: str, outputsize: str | None = None) -> None:
         self._execute(
             """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at)

@@ -21,21 +21,16 @@ def market_date_of_run(settings: Settings, interval_end: datetime) -> tuple[date
     return interval_end.astimezone(API_ZONE).date(), "data interval"
 
 
-def record_market_date(warehouse: Connection, run_id: str, day: date, source: str) -> None:
-    """Keep the market date of a run; a retry of the run keeps the first."""
+def recorded_market_date(warehouse: Connection, run_id: str, day: date, source: str) -> date:
+    """Keep the market date of a run and return it; another task or a retry of the run gets the first one."""
     with warehouse.cursor() as cursor:
         cursor.execute(
-            "insert into market.market_dates (run_id, market_date, source) values (%s, %s, %s) on conflict do nothing",
+            """insert into market.market_dates as kept (run_id, market_date, source) values (%s, %s, %s)
+            on conflict (run_id) do update set run_id = kept.run_id returning market_date""",
             (run_id, day, source),
         )
-
-
-def newest_market_date(warehouse: Connection) -> date:
-    """The greatest market date of all runs. Raises LookupError before the first run."""
-    with warehouse.cursor() as cursor:
-        cursor.execute("select max(market_date) from market.market_dates")
         row = cursor.fetchone()
-    if row is None or row[0] is None:
-        raise LookupError("market.market_dates is empty: no producer has run yet")
-    found: date = row[0]
-    return found
+    if row is None:
+        raise LookupError(f"market.market_dates did not keep the date of {run_id}")
+    kept: date = row[0]
+    return kept

@@ -20,7 +20,9 @@ from hedge_master.ingestion.topics import SCHEMA_VERSION, Topic
 log = logging.getLogger(__name__)
 
 FUNCTION = "TIME_SERIES_DAILY"
-CALLS_IN_FLIGHT = 4  # bounds memory: at most this many answers wait for the broker
+CALLS_IN_FLIGHT = 4
+UNCONFIRMED_AT_MOST = 64  # bounds memory: a full answer is about 1 MB
+MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
 FLUSH_SECONDS = 120
 PROGRESS_EVERY = 50
 
@@ -52,12 +54,15 @@ def publish_prices(
 ) -> Published:
     """Ask for each symbol's prices and publish the answers untouched; returns when the broker confirmed all.
 
-    A symbol that the API does not know is counted and left; a spent daily budget ends the chunk early. Raises
-    PublishingFailed where the broker did not take a message or where calls were made and nothing was published, and
-    KeyRefused at once.
+    What this run has published already is not asked for again, so that a retry of the task buys only what is missing. A
+    symbol that the API does not know is counted and left; a spent daily budget ends the chunk early. Raises
+    PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or where
+    too many failed; and KeyRefused at once.
     """
-    publisher = _Publisher(client, producer, Ledger(warehouse, run_id), topic, run_id, market_date)
-    return publisher.publish(list(symbols))
+    ledger = Ledger(warehouse, run_id)
+    settled = ledger.settled(FUNCTION, topic.outputsize)
+    publisher = _Publisher(client, producer, ledger, topic, run_id, market_date)
+    return publisher.publish([symbol for symbol in symbols if symbol not in settled])
 
 
 class _Publisher:
@@ -82,21 +87,25 @@ class _Publisher:
         waiting = iter(symbols)
         flying: dict[Future[Answer], tuple[UUID, str]] = {}
         budget_left = True
-        with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
-            while True:
-                while budget_left and len(flying) < CALLS_IN_FLIGHT and (symbol := next(waiting, None)) is not None:
-                    request_id = uuid4()
-                    self._ledger.asked(request_id, FUNCTION, symbol, self._topic.outputsize)
-                    report.asked += 1
-                    flying[pool.submit(self._client.daily_prices, symbol, self._topic.outputsize)] = request_id, symbol
-                if not flying:
-                    break
-                for answered in wait(flying, return_when=FIRST_COMPLETED).done:
-                    budget_left &= self._settle(answered, *flying.pop(answered))
-                self._producer.poll(0)
+        try:
+            with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
+                while True:
+                    while budget_left and len(flying) < CALLS_IN_FLIGHT and (symbol := next(waiting, None)) is not None:
+                        request_id = uuid4()
+                        self._ledger.asked(request_id, FUNCTION, symbol, self._topic.outputsize)
+                        report.asked += 1
+                        asking = pool.submit(self._client.daily_prices, symbol, self._topic.outputsize)
+                        flying[asking] = request_id, symbol
+                    if not flying:
+                        break
+                    for answered in wait(flying, return_when=FIRST_COMPLETED).done:
+                        budget_left &= self._settle(answered, *flying.pop(answered))
+                    self._producer.poll(0)
+        finally:
+            # Whatever went wrong: what the broker takes of the answers that were paid for goes into the ledger.
+            unconfirmed = self._producer.flush(FLUSH_SECONDS)
         report.left = len(symbols) - report.asked
-        self._flush()
-        return self._checked()
+        return self._checked(unconfirmed)
 
     def _settle(self, answered: Future[Answer], request_id: UUID, symbol: str) -> bool:
         """Publish one answer or close its call; False when the day's budget is spent."""
@@ -144,31 +153,25 @@ class _Publisher:
             if self._report.published % PROGRESS_EVERY == 0:
                 log.info("published %d of %d asked", self._report.published, self._report.asked)
 
-        def produce() -> None:
-            self._producer.produce(
-                self._topic.name,
-                key=symbol.encode(),
-                value=answer.body,
-                headers=[(name, value.encode()) for name, value in headers.items()],
-                on_delivery=on_delivery,
-            )
-
-        try:
-            produce()
-        except BufferError:  # the local queue is full: let the broker catch up
+        if len(self._producer) >= UNCONFIRMED_AT_MOST:  # let the broker catch up
             self._producer.flush(FLUSH_SECONDS)
-            produce()
+        self._producer.produce(
+            self._topic.name,
+            key=symbol.encode(),
+            value=answer.body,
+            headers=[(name, value.encode()) for name, value in headers.items()],
+            on_delivery=on_delivery,
+        )
 
-    def _flush(self) -> None:
-        unconfirmed = self._producer.flush(FLUSH_SECONDS)
-        if unconfirmed:
-            raise PublishingFailed(f"{unconfirmed} messages were not confirmed by the broker in {FLUSH_SECONDS} s")
-
-    def _checked(self) -> Published:
+    def _checked(self, unconfirmed: int) -> Published:
         report = self._report
         log.info("%s", report)
+        if unconfirmed:
+            raise PublishingFailed(f"{unconfirmed} messages were not confirmed by the broker in {FLUSH_SECONDS} s")
         if report.undelivered:
             raise PublishingFailed(f"the broker refused {len(report.undelivered)} messages: {report.undelivered[0]}")
         if report.asked and not report.published:
             raise PublishingFailed(f"{report.asked} calls brought nothing to publish: see market.api_calls")
+        if report.failed > MOST_FAILED_SHARE * report.asked and not report.left:
+            raise PublishingFailed(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
         return report

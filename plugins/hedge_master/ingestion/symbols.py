@@ -14,27 +14,41 @@ from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Listing
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion.ledger import Ledger
+from hedge_master.warehouse.usd import reprice_symbols
 
 log = logging.getLogger(__name__)
 
 MATCHES_AT_MOST = 10  # SYMBOL_SEARCH never gives more: a full answer may hide others
-REFINEMENTS = "0123456789"
+REFINEMENTS = "0123456789"  # letters would be 26 more calls for each full answer; HM_SYMBOL_SEARCH_KEYWORDS takes them
 DEEPEST_KEYWORD = 12
 
 
-def listed(client: AlphaVantageClient, ledger: Ledger, state: str) -> list[Listing]:
-    """All listings of LISTING_STATUS in one state (active or delisted); US markets only."""
-    request_id = uuid4()
-    ledger.asked(request_id, "LISTING_STATUS", state)
-    body = client.listing_status(state).body
-    found = answers.listings(body)
-    ledger.stored(request_id, len(body))
-    return found
+def sync_listings(
+    client: AlphaVantageClient, ledger: Ledger, warehouse: Connection, market_date: date
+) -> dict[str, int]:
+    """LISTING_STATUS into market.symbols; US markets only. Returns how many were listed, added and changed."""
+    found: list[Listing] = []
+    # Active last: a ticker that was given to another company is in both lists, and the one that trades counts.
+    for state in ("delisted", "active"):
+        request_id = uuid4()
+        ledger.asked(request_id, "LISTING_STATUS", state)
+        body = client.listing_status(state).body
+        found += answers.listings(body)
+        ledger.stored(request_id, len(body))
+    with warehouse:
+        added, changed = store(warehouse, found, market_date)
+    return {"listed": len(found), "added": added, "changed": changed}
 
 
-def searched(client: AlphaVantageClient, ledger: Ledger, keywords: Iterable[str]) -> list[Listing]:
-    """All listings that SYMBOL_SEARCH gives for the keywords; a full answer is asked again with one more digit."""
-    found: dict[str, Listing] = {}
+def sync_searched(
+    client: AlphaVantageClient, ledger: Ledger, warehouse: Connection, market_date: date, keywords: Iterable[str]
+) -> dict[str, int]:
+    """SYMBOL_SEARCH for each keyword into market.symbols; returns how many were found, added and changed.
+
+    A full answer may hide others, so it is asked again with one more digit. Each answer is stored before the next call.
+    """
+    seen: set[str] = set()
+    added = changed = 0
     waiting = list(dict.fromkeys(word.strip() for word in keywords if word.strip()))
     while waiting:
         keyword = waiting.pop(0)
@@ -42,11 +56,14 @@ def searched(client: AlphaVantageClient, ledger: Ledger, keywords: Iterable[str]
         ledger.asked(request_id, "SYMBOL_SEARCH", keyword)
         body = client.search(keyword).body
         matches = answers.matches(body)
+        with warehouse:
+            more_added, more_changed = store(warehouse, matches, market_date)
         ledger.stored(request_id, len(body))
-        found |= {match.symbol: match for match in matches}
+        added, changed = added + more_added, changed + more_changed
+        seen |= {match.symbol for match in matches}
         if len(matches) >= MATCHES_AT_MOST and len(keyword) < DEEPEST_KEYWORD:
             waiting += [keyword + character for character in REFINEMENTS]
-    return list(found.values())
+    return {"found": len(seen), "added": added, "changed": changed}
 
 
 # LISTING_STATUS knows more than SYMBOL_SEARCH (exchange, dates, delisted), so a search never overrides a listing.
@@ -64,7 +81,7 @@ where
         known.listed_on, known.delisted_on)
     is distinct from (excluded.name, excluded.type, excluded.region, excluded.timezone, excluded.currency,
         excluded.exchange, excluded.status, excluded.listed_on, excluded.delisted_on)
-returning (xmax = 0)
+returning (xmax = 0), symbol, currency
 """
 
 
@@ -86,7 +103,17 @@ def store(warehouse: Connection, listings: Sequence[Listing], market_date: date)
         )
         for each in {each.symbol: each for each in listings}.values()
     ]
+    if not rows:
+        return 0, 0
     with warehouse.cursor() as cursor:
+        cursor.execute(
+            "select symbol, currency from market.symbols where symbol = any(%s)", ([each.symbol for each in listings],)
+        )
+        believed = dict(cursor.fetchall())
         touched = execute_values(cursor, UPSERT, rows, page_size=1000, fetch=True)
-    added = sum(1 for (is_new,) in touched if is_new)
+        requoted = [symbol for is_new, symbol, currency in touched if not is_new and believed[symbol] != currency]
+        if requoted:
+            log.info("another currency than believed: %s", ", ".join(requoted))
+            reprice_symbols(cursor, requoted)
+    added = sum(1 for is_new, _, _ in touched if is_new)
     return added, len(touched) - added

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
 from hedge_master.local_stack.environment import without_secrets
 from hedge_master.local_stack.stack import PYTHON, Stack, installed_package
 from hedge_master.settings import REPO_ROOT, Settings
@@ -92,6 +93,7 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
             "schema": unquote(warehouse.path.lstrip("/")),
             "login": unquote(warehouse.username or ""),
             "password": unquote(warehouse.password or ""),
+            "extra": dict(parse_qsl(warehouse.query)),  # such as sslmode
         },
         "HM_KAFKA": {
             "conn_type": "kafka",
@@ -101,7 +103,7 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "zstd",
-                "message.max.bytes": 8_388_608,
+                "message.max.bytes": MAX_MESSAGE_BYTES,
                 "linger.ms": 20,
             },
         },
@@ -129,5 +131,6 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_DBNAME": unquote(address.path.lstrip("/")),
         "DBT_ENV_SECRET_PASSWORD": unquote(address.password or ""),
         "DBT_READER": unquote(reader.username or ""),
+        "DBT_SSLMODE": dict(parse_qsl(address.query)).get("sslmode", "prefer"),
         "DO_NOT_TRACK": "1",
     }

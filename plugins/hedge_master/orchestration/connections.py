@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook, get_current_context
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient
-from hedge_master.ingestion.market_date import market_date_of_run, record_market_date
+from hedge_master.ingestion.market_date import market_date_of_run, recorded_market_date
 from hedge_master.settings import Settings, SettingsError, load_settings
 from hedge_master.warehouse.connection import connect
 
@@ -54,8 +54,7 @@ def start_run() -> date:
     settings = load_settings()
     day, source = market_date_of_run(settings, _interval_end(get_current_context()))
     with warehouse() as connection:
-        record_market_date(connection, run_id(), day, source)
-    return day
+        return recorded_market_date(connection, run_id(), day, source)
 
 
 def _interval_end(context: Any) -> datetime:

@@ -33,10 +33,7 @@ def sync_listings() -> dict[str, int]:
     """LISTING_STATUS, active and delisted, into market.symbols."""
     market_date = start_run()
     with alpha_vantage(load_settings()) as client, warehouse() as calls, warehouse() as connection:
-        ledger = Ledger(calls, run_id())
-        found = [each for state in ("active", "delisted") for each in symbols.listed(client, ledger, state)]
-        added, changed = symbols.store(connection, found, market_date)
-    return {"listed": len(found), "added": added, "changed": changed}
+        return symbols.sync_listings(client, Ledger(calls, run_id()), connection, market_date)
 
 
 def sync_searched(keywords: Sequence[str]) -> dict[str, int]:
@@ -45,9 +42,7 @@ def sync_searched(keywords: Sequence[str]) -> dict[str, int]:
     market_date = start_run()
     with alpha_vantage(settings) as client, warehouse() as calls, warehouse() as connection:
         words = keywords or settings.symbol_search_keywords.split(",")
-        found = symbols.searched(client, Ledger(calls, run_id()), words)
-        added, changed = symbols.store(connection, found, market_date)
-    return {"found": len(found), "added": added, "changed": changed}
+        return symbols.sync_searched(client, Ledger(calls, run_id()), connection, market_date, words)
 
 
 def plan_history(params: dict[str, Any]) -> Plan:

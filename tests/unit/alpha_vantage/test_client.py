@@ -101,6 +101,25 @@ def test_no_server_is_an_error_without_the_key(caplog: pytest.LogCaptureFixture)
 def test_an_html_page_is_no_answer(serve: Callable[[Script], str]) -> None:
     with (
         AlphaVantageClient(serve([(200, b"<html>down</html>")]), KEY) as client,
-        pytest.raises(errors.UnreadableAnswer, match="TIME_SERIES_DAILY of A"),
+        pytest.raises(errors.UnreadableAnswer, match="TIME_SERIES_DAILY A: 17 bytes"),
     ):
         client.daily_prices("A", "compact")
+
+
+def test_a_cut_off_series_is_asked_again(serve: Callable[[Script], str]) -> None:
+    with AlphaVantageClient(serve([(200, SERIES[:-1]), (200, SERIES)]), KEY) as client:
+        assert client.daily_prices("A", "full").body == SERIES
+
+
+def test_the_days_own_limit_ends_the_day_and_does_not_sleep_through_it(serve: Callable[[Script], str]) -> None:
+    with AlphaVantageClient(serve([(200, SERIES)]), KEY, limits=(0, 0, 2)) as client:
+        client.daily_prices("A", "compact")
+        client.daily_prices("B", "compact")
+        with pytest.raises(errors.DailyLimitReached, match="HM_ALPHA_VANTAGE_REQUESTS_PER_DAY are spent"):
+            client.daily_prices("C", "compact")
+
+
+@pytest.mark.parametrize("limits", [(1, 75, 500), (5, 5, 25), (0, 0, 0), (0, 5, 0)])
+def test_any_plans_limits_are_accepted(serve: Callable[[Script], str], limits: tuple[int, int, int]) -> None:
+    with AlphaVantageClient(serve([(200, SERIES)]), KEY, limits) as client:
+        assert client.daily_prices("A", "compact").body == SERIES

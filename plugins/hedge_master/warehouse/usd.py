@@ -1,0 +1,75 @@
+"""Keeps the USD closes true when a rate, or the currency of a symbol, turns out to be another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+# Expects a temporary table touched (symbol_id, day); changes only what differs, and marks its weeks.
+REPRICE = """
+with priced as (
+    select stored.symbol_id, stored.day, stored.close * rate.usd_per_unit as close_usd, rate.rate_date,
+        symbols.currency
+    from touched
+    inner join market.prices as stored using (symbol_id, day)
+    inner join market.symbols on symbols.symbol_id = stored.symbol_id
+    left join lateral market.usd_rate(symbols.currency, stored.day) as rate on true
+),
+repriced as (
+    update market.prices as stored
+    set
+        close_usd = priced.close_usd, fx_date = priced.rate_date,
+        usd_missing = case
+            when priced.close_usd is not null then null
+            when priced.currency is null then 'unknown currency'
+            else 'no rate for ' || priced.currency
+        end
+    from priced
+    where stored.symbol_id = priced.symbol_id and stored.day = priced.day
+        and (stored.close_usd, stored.fx_date) is distinct from (priced.close_usd, priced.rate_date)
+    returning stored.symbol_id, stored.day
+),
+marked as (
+    select market.mark_changed_weeks(symbol_id, min(day), max(day), 'usd') from repriced group by symbol_id
+)
+select (select count(*) from repriced), (select count(*) from marked)
+"""
+
+
+def reprice_after_rates(cursor: Cursor, rates: Sequence[tuple[str, date]]) -> int:
+    """Look up anew the bars that (currency, date) rates can reach: their day and the 7 days after; how many changed."""
+    cursor.execute("create temporary table new_rates (currency text, rate_date date) on commit drop")
+    execute_values(cursor, "insert into new_rates values %s", rates, page_size=10_000)
+    cursor.execute(
+        """create temporary table touched on commit drop as
+        select distinct stored.symbol_id, stored.day
+        from new_rates
+        inner join (
+            select symbols.symbol_id, coalesce(minor.major_currency, symbols.currency) as currency
+            from market.symbols left join market.currencies as minor using (currency)
+        ) as quoted using (currency)
+        inner join market.prices as stored
+            on stored.symbol_id = quoted.symbol_id
+            and stored.day between new_rates.rate_date and new_rates.rate_date + 7"""
+    )
+    return _reprice(cursor)
+
+
+def reprice_symbols(cursor: Cursor, symbols: Sequence[str]) -> int:
+    """Look up anew all bars of symbols whose currency was another one than believed; how many changed."""
+    cursor.execute(
+        """create temporary table touched on commit drop as
+        select symbol_id, day from market.prices inner join market.symbols using (symbol_id) where symbol = any(%s)""",
+        (list(symbols),),
+    )
+    return _reprice(cursor)
+
+
+def _reprice(cursor: Cursor) -> int:
+    cursor.execute(REPRICE)
+    row = cursor.fetchone()
+    cursor.execute("drop table touched")
+    return int(row[0]) if row else 0
