@@ -47,7 +47,9 @@ def ledger(ingest: Connection, warehouse_settings: Settings) -> Iterator[Connect
 
 @pytest.fixture
 def producer(broker: Settings) -> Producer:
-    return Producer({"bootstrap.servers": broker.kafka_servers, "enable.idempotence": True, "acks": "all"})
+    return Producer(
+        {"bootstrap.servers": broker.kafka_servers, "enable.idempotence": True, "acks": "all", "log_level": 0}
+    )
 
 
 def publish(api: Api, producer: Producer, ledger: Connection, run: str) -> Any:

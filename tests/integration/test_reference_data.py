@@ -12,6 +12,8 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Listing, Split
 from hedge_master.ingestion import fx_rates, market_date, splits, symbols
+from hedge_master.settings import Settings
+from hedge_master.warehouse.connection import connect
 
 FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
 
@@ -145,3 +147,17 @@ def test_a_run_keeps_the_market_date_that_it_began_with(ingest: Connection) -> N
         assert market_date.recorded_market_date(ingest, "dag/run", FRIDAY, "sample market") == FRIDAY
         assert market_date.recorded_market_date(ingest, "dag/run", MONDAY, "sample market") == FRIDAY
         assert market_date.recorded_market_date(ingest, "dag/next", MONDAY, "sample market") == MONDAY
+
+
+def test_a_connection_commits_at_its_end_step_by_step_inside_and_not_after_an_error(
+    warehouse_settings: Settings, ingest: Connection
+) -> None:
+    url = warehouse_settings.required("warehouse_ingest_url")
+    with connect(url, "test") as outer, outer:
+        symbols.store(outer, [listing("AAA")], FRIDAY)
+    with pytest.raises(ZeroDivisionError), connect(url, "test") as broken:
+        symbols.store(broken, [listing("BBB")], FRIDAY)
+        raise ZeroDivisionError
+    with connect(url, "test") as plain:
+        symbols.store(plain, [listing("CCC")], FRIDAY)
+    assert all_of(ingest, "select symbol from market.symbols order by 1") == [("AAA",), ("CCC",)]

@@ -20,8 +20,10 @@ def connect(url: str, application: str) -> Iterator[Connection]:
     connection = psycopg2.connect(
         url, application_name=application, connect_timeout=CONNECT_TIMEOUT_SECONDS, options="-c timezone=UTC"
     )
+    # Not psycopg2's own `with connection`: that cannot be nested, and callers commit step by step with it. What is not
+    # committed when the connection closes is rolled back by the server.
     try:
-        with connection:
-            yield connection
+        yield connection
+        connection.commit()
     finally:
         connection.close()
