@@ -27,15 +27,29 @@ with DAG(
     tags=[Tag.INGESTION, Tag.ON_DEMAND],
     params={
         "symbols": Param(
-            [],
-            type="array",
+            None,
+            type=["null", "array"],
             items={"type": "string", "minLength": 1},
             title="Symbols",
-            description="Only these; empty: all that have no history",
+            description="One a line. Leave empty for every symbol that has no history yet.",
         ),
-        "refresh": Param(False, type="boolean", title="Refresh", description="Ask again for those that have one too"),
-        "limit": Param(0, type="integer", minimum=0, maximum=100_000, title="At most", description="0: no limit"),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Say what would be asked, ask nothing"),
+        "refresh": Param(
+            False,
+            type="boolean",
+            title="Refresh",
+            description="Fetch symbols again that have their history already. Costs two calls each.",
+        ),
+        "limit": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=100_000,
+            title="At most",
+            description="The most symbols to fetch, two calls each; 0 is no limit.",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Only report how many calls it would cost, in the log."
+        ),
     },
 ):
 

@@ -1,6 +1,7 @@
 """Fetch today's prices (the latest 100 days) of every symbol that trades.
 
-**What it does.** Every evening after the US close: loads new exchange rates and splits, asks for the compact answer of
+**What it does.** Every evening after the US close (HM_DAILY_SCHEDULE_TIME, 22:25, in HM_DAILY_SCHEDULE_TIMEZONE, UTC):
+loads new exchange rates and splits, asks for the compact answer of
 each active symbol, publishes the raw answers to `market-data.daily-prices.v1`, and waits until the broker confirmed
 each. The stream keeps what is new or changed.
 

@@ -4,7 +4,8 @@
 end. Rows and offsets move in one transaction, so a retry, a kill or a second run loses and doubles nothing. Impossible
 rows go to `market.rejected_rows` with their reason; the accounts of each batch are in `market.ingest_batches`.
 
-**When it starts.** When a producer has published. One run at a time.
+**When it starts.** When either producer has published ("0 of 2 assets updated" is normal at rest). One run at a time. A
+run that finds nothing unread is skipped, and no models are built for it.
 
 **When it fails.** Run it again. "data loss" or "the warehouse expects" in the log means that Kafka no longer holds
 messages that were never read: ask for those symbols again with *refresh* in `backfill_price_history`.
@@ -13,7 +14,7 @@ messages that were never read: ask for those symbols again with *refresh* in `ba
 from __future__ import annotations
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
 from hedge_master.orchestration.wiring import (
     DAILY_PRICES_PUBLISHED,
@@ -38,7 +39,14 @@ with DAG(
     default_args=DEFAULTS,
     tags=[Tag.STREAM],
 ):
-    SparkSubmitOperator(
+
+    @task.short_circuit
+    def has_unread_messages() -> bool:
+        from hedge_master.orchestration import tasks
+
+        return tasks.has_unread_messages()
+
+    has_unread_messages() >> SparkSubmitOperator(
         task_id="merge_prices",
         conn_id="hm_spark",
         application=str(REPO_ROOT / "spark_jobs" / "stream_prices.py"),

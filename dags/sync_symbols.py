@@ -27,11 +27,11 @@ with DAG(
     tags=[Tag.INGESTION, Tag.ON_DEMAND],
     params={
         "keywords": Param(
-            [],
-            type="array",
+            None,
+            type=["null", "array"],
             items={"type": "string", "minLength": 1},
             title="Search keywords",
-            description="What SYMBOL_SEARCH is asked for; empty: HM_SYMBOL_SEARCH_KEYWORDS",
+            description="One a line. Leave empty for those of HM_SYMBOL_SEARCH_KEYWORDS.",
         )
     },
 ):
@@ -46,7 +46,7 @@ with DAG(
     def sync_searched(params: dict) -> dict[str, int]:
         from hedge_master.orchestration import tasks
 
-        return tasks.sync_searched(params["keywords"])
+        return tasks.sync_searched(params["keywords"] or [])
 
     # Searches name no status, so they come after the listings, which do.
     sync_listings() >> sync_searched()

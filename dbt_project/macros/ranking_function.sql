@@ -60,6 +60,8 @@ begin atomic
     sums as (
         select
             symbols.symbol_id,
+            symbols.first_bar,
+            symbols.last_bar,
             bounds.starts_on,
             (bounds.last_end - bounds.base_end) / 7 as windows_expected,
             last.windows - coalesce(base.windows, 0) as windows,
@@ -104,8 +106,12 @@ begin atomic
             measured.*,
             case
                 when measured.windows is null then 'no complete window'
+                when measured.first_bar > measured.starts_on
+                    then 'too young: prices begin on ' || measured.first_bar
+                when measured.last_bar < measured.starts_on
+                    then 'no prices since ' || measured.last_bar
                 when not measured.covers_start
-                    then 'no window covers ' || measured.starts_on || ', the start of the look-back'
+                    then 'no prices around ' || measured.starts_on || ', the start of the look-back'
                 when measured.values_found < {{ var('least_share_of_windows') }} * measured.windows_expected
                     or measured.value is null
                     then

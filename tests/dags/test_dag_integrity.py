@@ -19,7 +19,7 @@ EXPECTED = {
     "sync_symbols": {"sync_listings", "sync_searched"},
     "backfill_price_history": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
     "produce_daily_prices": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
-    "stream_prices": {"merge_prices"},
+    "stream_prices": {"has_unread_messages", "merge_prices"},
     "build_volatility": {"publish_marts"},
 }
 

@@ -211,7 +211,7 @@ def test_nobody_vanishes_the_others_carry_their_reason(published: Connection) ->
         ask(published, "select symbol, left_out_reason from marts.ranking(interval '1 year') where rank is null")
     )
     assert left_out.keys() == {"YOUNG", "GAPPED"}
-    assert left_out["YOUNG"] == "no window covers 2019-06-12, the start of the look-back"
+    assert left_out["YOUNG"] == "too young: prices begin on 2020-01-06"
     assert left_out["GAPPED"].startswith("only ")
     assert "of 52 windows have a value" in left_out["GAPPED"]
 

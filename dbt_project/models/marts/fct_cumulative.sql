@@ -7,7 +7,7 @@ with windows as (
     where is_complete
 ),
 
--- The last complete week of the market date, also where the newest bars are older: then windows are missing, and said so.
+-- The last complete week of the market date, also where the newest bars are older: then windows are missing.
 last_week as (
     select {{ sunday_on_or_before('market_date') }} as window_end from {{ ref('stg_market__market_date') }}
 ),

@@ -151,7 +151,7 @@ class _Publisher:
             self._ledger.published(request_id, answer.requested_at, len(answer.body), place)
             self._report.published += 1
             if self._report.published % PROGRESS_EVERY == 0:
-                log.info("published %d of %d asked", self._report.published, self._report.asked)
+                log.info("%d published so far, %d asked for", self._report.published, self._report.asked)
 
         if len(self._producer) >= UNCONFIRMED_AT_MOST:  # let the broker catch up
             self._producer.flush(FLUSH_SECONDS)

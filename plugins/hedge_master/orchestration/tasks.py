@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from hedge_master.ingestion import fx_rates, plan, publisher, splits, symbols
+from hedge_master.ingestion import fx_rates, lag, plan, publisher, splits, symbols
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.orchestration.connections import alpha_vantage, kafka_producer, run_id, start_run, warehouse
@@ -49,7 +49,7 @@ def plan_history(params: dict[str, Any]) -> Plan:
     """Symbols whose full history must be asked for, by the form's fields; skips what follows where there are none."""
     market_date = start_run()
     with warehouse() as connection:
-        wanted = plan.without_history(connection, params["symbols"], refresh=params["refresh"])
+        wanted = plan.without_history(connection, params["symbols"] or [], refresh=params["refresh"])
     wanted = wanted[: params["limit"]] if params["limit"] else wanted
     log.info("%d symbols to ask for: %s%s", len(wanted), ", ".join(wanted[:20]), " ..." if len(wanted) > 20 else "")
     if params["dry_run"]:
@@ -94,3 +94,12 @@ def publish(outputsize: str, market_date: str, chunk: list[str]) -> dict[str, in
             client, kafka_producer(), calls, topic, chunk, run_id(), date.fromisoformat(market_date)
         )
     return {name: value for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
+
+
+def has_unread_messages() -> bool:
+    """True where Kafka holds messages that the warehouse has not read; says how many in the log."""
+    with warehouse() as connection:
+        unread = lag.unread_messages(load_settings(), connection)
+    for topic, count in unread.items():
+        log.info("%s: %d messages to read", topic, count)
+    return any(unread.values())
