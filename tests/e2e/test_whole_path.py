@@ -144,7 +144,8 @@ def test_status_tells_services_runs_and_dates(demo: Demo, first_run: str) -> Non
 def test_a_build_that_fails_its_tests_is_not_published(demo: Demo, first_run: str) -> None:
     """A stored bar with high below low: dbt's test fails, the run with it, and the ranking stays what it was."""
     before = demo.ask("select built_at from marts.as_of", role="READER"), ranked_by_hm(demo)
-    day = "symbol_id = (select min(symbol_id) from market.prices) and day = (select max(day) from market.prices)"
+    newest = "select symbol_id, day from market.prices order by day desc, symbol_id limit 1"
+    day = f"(symbol_id, day) = ({newest})"
     ((high,),) = demo.ask(f"update market.prices set high = high / 2 where {day} returning high * 2")
     try:
         with AirflowApi(
