@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, task
 
+from hedge_master.orchestration.publishing import publish_planned
 from hedge_master.orchestration.wiring import DAILY_PRICES_PUBLISHED, DEFAULTS, Tag, daily_after_us_close, daily_start
 
 with DAG(
@@ -35,29 +36,4 @@ with DAG(
 
         return tasks.plan_daily()
 
-    @task
-    def load_fx_rates(plan: dict) -> int:
-        from hedge_master.orchestration import tasks
-
-        return tasks.load_fx_rates(plan)
-
-    @task
-    def sync_splits(plan: dict) -> dict[str, int]:
-        from hedge_master.orchestration import tasks
-
-        return tasks.sync_splits(plan)
-
-    @task
-    def list_chunks(plan: dict) -> list[dict]:
-        return [{"market_date": plan["market_date"], "chunk": chunk} for chunk in plan["chunks"]]
-
-    @task(outlets=[DAILY_PRICES_PUBLISHED])
-    def publish_payloads(market_date: str, chunk: list[str]) -> dict[str, int]:
-        from hedge_master.orchestration import tasks
-
-        return tasks.publish("compact", market_date, chunk)
-
-    plan = plan_calls()
-    published = publish_payloads.expand_kwargs(list_chunks(plan))
-    # The stream that a chunk starts converts to USD and the models adjust for splits: both come first.
-    [load_fx_rates(plan), sync_splits(plan)] >> published
+    publish_planned(plan_calls(), "compact", DAILY_PRICES_PUBLISHED)
