@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import shutil
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import psycopg2
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from hedge_master.cli import market_clock
 from hedge_master.local_stack.environment import apply_environment
-from hedge_master.ranking import Measure, Ranked, RankingError, published_as_of, top
+from hedge_master.ranking import Measure, RankingError, published_as_of, top
+from hedge_master.ranking_table import ranking_table
 from hedge_master.sample_market.clock_client import ClockUnavailable
 from hedge_master.settings import SettingsError, load_settings
 
@@ -74,41 +73,6 @@ def ranking(
     else:
         shown_end = end or published_as_of(reader_url).market_date
         Console().print(ranking_table(rows, look_back, measure, shown_end))
-
-
-def ranking_table(rows: list[Ranked], look_back: str, measure: str, end: date) -> Table:
-    """The ranking as a table for a terminal; the 2020 definition stands beside the chosen measure."""
-    table = Table(
-        title=f"Top {len(rows)} by {measure} over {look_back} up to {end}",
-        title_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-        header_style="bold underline",
-        pad_edge=False,
-    )
-    widths = {
-        "#": len(str(rows[-1].rank)),
-        "Symbol": max(len(row.symbol) for row in rows),
-        "Market": max(len("Market"), *(len(row.market) for row in rows)),
-        "Cur.": 4,
-        measure: max(len(measure), 8),
-        "2020: USD": 10,
-    }
-    # The name takes what the terminal has left: rich would narrow the figures first.
-    left = shutil.get_terminal_size().columns - sum(widths.values()) - 2 * len(widths)
-    table.add_column("#", justify="right", no_wrap=True, width=widths["#"])
-    for title in ("Symbol", "Name", "Market", "Cur."):
-        table.add_column(title, no_wrap=True, width=widths.get(title, max(left, 12)))
-    for title in (measure, "2020: USD"):
-        table.add_column(title, justify="right", no_wrap=True, width=widths[title])
-    for row in rows:
-        shown = f"{row.value:,.4f}" if measure == Measure.PRICE_DEVIATION else f"{row.value:.1%}"
-        deviation = "no rate" if row.price_deviation_usd is None else f"{row.price_deviation_usd:,.4f}"
-        table.add_row(str(row.rank), row.symbol, row.name, row.market, row.currency or "", shown, deviation)
-    if any("simulated" in row.name for row in rows):
-        table.caption = "Symbols that begin with SIM are simulated: made-up companies, made-up prices."
-        table.caption_justify = "left"
-    return table
 
 
 @app.command()

@@ -32,8 +32,8 @@ def airflow(stack: Stack) -> AirflowApi:
 
 def show_ranking(stack: Stack) -> None:
     """The symbols that move most, read as the dashboards read them."""
-    from hedge_master.cli.main import ranking_table
     from hedge_master.ranking import Measure, published_as_of, top
+    from hedge_master.ranking_table import ranking_table
 
     reader_url = stack.settings.required("warehouse_reader_url")
     ranked = top(reader_url, LOOK_BACK, Measure.VOLATILITY, RANKED)
