@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import date, time
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -151,7 +150,7 @@ class Settings(BaseModel):
     def kafka_servers(self) -> str:
         return self.kafka_bootstrap_servers or f"127.0.0.1:{self.kafka_port}"
 
-    @cached_property
+    @property
     def request_limits(self) -> tuple[int, int, int]:
         """Calls per second, minute and day that the client keeps to (0 = no limit).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg2
@@ -29,8 +29,6 @@ class Api:
         self.asked: list[str] = []
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
-        from datetime import UTC, datetime
-
         self.asked.append(symbol)
         told = self.script[symbol]
         if isinstance(told, Exception):

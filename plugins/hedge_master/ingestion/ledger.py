@@ -10,6 +10,9 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.errors import AlphaVantageError
 
+CALLS_IN_FLIGHT = 4
+MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
+
 
 @dataclass(frozen=True)
 class Place:

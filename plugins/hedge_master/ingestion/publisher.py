@@ -14,15 +14,13 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused
-from hedge_master.ingestion.ledger import Ledger, Place
+from hedge_master.ingestion.ledger import CALLS_IN_FLIGHT, MOST_FAILED_SHARE, Ledger, Place
 from hedge_master.ingestion.topics import SCHEMA_VERSION, Topic
 
 log = logging.getLogger(__name__)
 
 FUNCTION = "TIME_SERIES_DAILY"
-CALLS_IN_FLIGHT = 4
 UNCONFIRMED_AT_MOST = 64  # bounds memory: a full answer is about 1 MB
-MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
 FLUSH_SECONDS = 120
 PROGRESS_EVERY = 50
 

@@ -15,12 +15,9 @@ from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Split
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
-from hedge_master.ingestion.ledger import Ledger
+from hedge_master.ingestion.ledger import CALLS_IN_FLIGHT, MOST_FAILED_SHARE, Ledger
 
 log = logging.getLogger(__name__)
-
-CALLS_IN_FLIGHT = 4
-MOST_FAILED_SHARE = 0.05
 
 
 class SplitsUnknown(RuntimeError):

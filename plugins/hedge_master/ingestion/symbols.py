@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import date
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
@@ -28,15 +28,18 @@ def sync_listings(
 ) -> dict[str, int]:
     """LISTING_STATUS into market.symbols; US markets only. Returns how many were listed, added and changed."""
     found: list[Listing] = []
+    answered: list[tuple[UUID, int]] = []
     # Active last: a ticker that was given to another company is in both lists, and the one that trades counts.
     for state in ("delisted", "active"):
         request_id = uuid4()
         ledger.asked(request_id, "LISTING_STATUS", state)
         body = client.listing_status(state).body
         found += answers.listings(body)
-        ledger.stored(request_id, len(body))
+        answered.append((request_id, len(body)))
     with warehouse:
         added, changed = store(warehouse, found, market_date)
+    for request_id, size in answered:  # only what was committed counts as stored
+        ledger.stored(request_id, size)
     return {"listed": len(found), "added": added, "changed": changed}
 
 

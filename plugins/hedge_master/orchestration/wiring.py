@@ -19,9 +19,13 @@ PRICE_HISTORY_PUBLISHED = Asset(name="price_history_published", uri="x-kafka://m
 PRICES_MERGED = Asset(name="prices_merged", uri="x-warehouse://market/prices")
 RANKING_PUBLISHED = Asset(name="ranking_published", uri="x-warehouse://marts/ranking")
 
-DEFAULTS: dict[str, Any] = {"owner": "hedge-master", "retries": 2, "retry_delay": timedelta(seconds=30)}
-# A task that hangs holds a slot for ever; a full backfill chunk on the slowest paid plan takes some ten minutes.
-DEFAULTS["execution_timeout"] = timedelta(hours=2)
+DEFAULTS: dict[str, Any] = {
+    "owner": "hedge-master",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    # A task that hangs holds a slot for ever; a full chunk on the slowest paid plan takes some ten minutes.
+    "execution_timeout": timedelta(hours=2),
+}
 
 
 class Tag(StrEnum):

@@ -1,7 +1,4 @@
-"""Brings the warehouse to the newest schema and gives each role exactly what it needs.
-
-python -m hedge_master.warehouse.migrate
-"""
+"""Brings the warehouse to the newest schema and gives each role exactly what it needs."""
 
 from __future__ import annotations
 
@@ -81,11 +78,3 @@ def _grant(connection: Connection, ingest: str, dbt: str, reader: str) -> None:
             if statement.startswith("grant maintain") and connection.server_version < 170000:
                 continue  # before 17 only the owner may ANALYZE; autovacuum does it there
             cursor.execute(sql.SQL(statement).format(**names))
-
-
-if __name__ == "__main__":
-    from hedge_master.local_stack.environment import apply_environment
-    from hedge_master.settings import load_settings
-
-    apply_environment()
-    migrate(load_settings())
