@@ -93,14 +93,16 @@ def _empty(settings: Settings) -> None:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's manifest, parsed anew from the project, where the DAG build_volatility looks for it."""
+    """dbt's manifest, parsed anew from the project: HM_HOME/dbt/manifest.json of a stack in a temporary folder."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     # Parsing opens no connection: any address will do.
     environ |= {"DBT_HOST": "127.0.0.1", "DBT_PORT": "1", "DBT_USER": "nobody", "DBT_DBNAME": "none"}
     environ |= {"DBT_ENV_SECRET_PASSWORD": "none", "DBT_READER": "nobody", "DO_NOT_TRACK": "1"}
     project = REPO_ROOT / "dbt_project"
+    target = tmp_path_factory.mktemp("manifest") / "dbt"
+    place = ["--profiles-dir", str(project), "--target-path", str(target), "--log-path", str(target)]
     parsed = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "parse", "--profiles-dir", str(project)],
+        [str(Path(sys.executable).with_name("dbt")), "parse", *place],
         cwd=project,
         env=environ,
         capture_output=True,
@@ -108,4 +110,4 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=300,
     )
     assert parsed.returncode == 0, parsed.stdout[-3000:]
-    return project / "target" / "manifest.json"
+    return target / "manifest.json"

@@ -99,6 +99,11 @@ class Settings(BaseModel):
         "SIM", description="keywords that sync_symbols searches for, with commas between; a full answer is refined"
     )
 
+    ecb_rates_url: HttpUrl = Field(
+        None,
+        description="the ECB's zip of reference rates since 1999; with the sample market, its copy up to its clock",
+    )
+
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
     warehouse_url: PostgresUrl = Field(None, description="the warehouse as its owner; the local server when empty")
     warehouse_ingest_url: PostgresUrl = Field(None, description="the role that writes schema market")
@@ -145,6 +150,12 @@ class Settings(BaseModel):
     @property
     def alpha_vantage_url(self) -> str:
         return self.alpha_vantage_base_url or self.sample_market_url
+
+    @property
+    def ecb_rates_address(self) -> str:
+        """Where the European Central Bank's file of rates is: the given place, the sample market's, the bank's own."""
+        bank = self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
+        return self.ecb_rates_url or f"{bank}/stats/eurofxref/eurofxref-hist.zip"
 
     @property
     def kafka_servers(self) -> str:
@@ -214,6 +225,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if not settings.uses_sample_market and settings.alpha_vantage_api_key is None:
         raise SettingsError("HM_ALPHA_VANTAGE_API_KEY is not set: HM_ALPHA_VANTAGE_BASE_URL names a real API")
     return settings
+
+
+def dbt_manifest(settings: Settings) -> Path:
+    """The list of dbt's models that the DAG build_volatility is drawn from; made at the stack's start."""
+    return settings.home / "dbt" / "manifest.json"
 
 
 def daily_schedule(settings: Settings) -> tuple[str, ZoneInfo]:

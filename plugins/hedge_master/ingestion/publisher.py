@@ -138,6 +138,7 @@ class _Publisher:
             "symbol": symbol,
             "request_id": str(request_id),
             "requested_at": answer.requested_at.isoformat(timespec="microseconds"),
+            "market_time": answer.market_time.isoformat(),
             "schema_version": SCHEMA_VERSION,
         }
 

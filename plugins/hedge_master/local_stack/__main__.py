@@ -1,4 +1,4 @@
-"""`python -m hedge_master.local_stack up|down|status|demo|clean`: what `make` calls."""
+"""`python -m hedge_master.local_stack up|down|status|demo|next-day|clean`: what `make` calls."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def demo() -> None:
     from hedge_master.local_stack.demo import demo as run_demo
 
     run_demo(open_stack(create=True))
+
+
+@app.command("next-day")
+def next_day() -> None:
+    """Lets one trading day of the sample market go by, and tells what it brought."""
+    from hedge_master.local_stack.next_day import next_day as run_next_day
+
+    run_next_day(open_stack())
 
 
 @app.command()

@@ -61,11 +61,18 @@ def prepare(stack: Stack) -> None:
     _configuration(stack).write_text(filled)
     if (storage / "meta.properties").exists():
         return
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(_configuration(stack)))
+    tool = ("kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(_configuration(stack)))
     made = run(_java_call(stack, "128m", *tool))
     if made.returncode:
         raise StackError(f"Kafka's storage could not be made: {made.stdout.strip()[-600:]}")
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka's own tool makes it: 16 bytes in base64 without a leading dash, which reads as an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
 
 
 def answers(stack: Stack) -> bool:
