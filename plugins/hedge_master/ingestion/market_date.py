@@ -59,14 +59,14 @@ def start_market_day(settings: Settings, warehouse: Connection, run_id: str, run
     clock = clock_client.clock(url)
     day = _kept_date(warehouse, run_id)
     if day is None:
-        day = clock.market_date
+        day = clock.moment.day
         if next_day or run.is_scheduled_and_on_time:
             if clock.next_trading_day is None:
                 raise SampleMarketEnded(f"the sample market ends on {clock.last_market_date}")
             day = clock.next_trading_day
         day = _kept(warehouse, run_id, day, "sample market")
         warehouse.commit()
-    if day > clock.market_date:
+    if day > clock.moment.day:
         clock_client.set_market_date(url, day)
     return day
 

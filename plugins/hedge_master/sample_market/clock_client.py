@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 import httpx
+
+from hedge_master.sample_market.moment import Moment
 
 TIMEOUT_SECONDS = 10.0
 
@@ -19,7 +21,7 @@ class ClockUnavailable(RuntimeError):
 class ClockState:
     """Where the clock stands, the trading day that follows (None at the end), and the last day that it can reach."""
 
-    market_date: date
+    moment: Moment
     next_trading_day: date | None
     last_market_date: date
 
@@ -31,17 +33,22 @@ def clock(base_url: str) -> ClockState:
 
 def market_date(base_url: str) -> date:
     """The server's market date. Raises ClockUnavailable."""
-    return clock(base_url).market_date
+    return clock(base_url).moment.day
 
 
 def set_market_date(base_url: str, day: date) -> date:
-    """Moves the clock forward to `day`; returns the new market date. Raises ClockUnavailable."""
-    return _clock(base_url, "POST", {"market_date": day.isoformat()}).market_date
+    """Moves the clock forward to the end of `day`; returns the new market date. Raises ClockUnavailable."""
+    return _clock(base_url, "POST", {"market_date": day.isoformat()}).moment.day
+
+
+def set_market_time(base_url: str, day: date, at: time) -> Moment:
+    """Moves the clock forward to `at` (UTC, to the minute) of `day`. Raises ClockUnavailable."""
+    return _clock(base_url, "POST", Moment(day, at).as_json()).moment
 
 
 def advance(base_url: str, days: int) -> date:
     """Moves the clock `days` trading days on; returns the new market date. Raises ClockUnavailable."""
-    return _clock(base_url, "POST", {"advance_trading_days": days}).market_date
+    return _clock(base_url, "POST", {"advance_trading_days": days}).moment.day
 
 
 def _clock(base_url: str, method: str, body: dict[str, Any] | None) -> ClockState:
@@ -60,7 +67,7 @@ def _clock(base_url: str, method: str, body: dict[str, Any] | None) -> ClockStat
         answer.raise_for_status()
         following = content["next_trading_day"]
         return ClockState(
-            date.fromisoformat(content["market_date"]),
+            Moment.from_json(content),
             date.fromisoformat(following) if following else None,
             date.fromisoformat(content["last_market_date"]),
         )
