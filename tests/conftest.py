@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -17,6 +19,10 @@ from psycopg2.extensions import connection as Connection
 from free_ports import free_ports
 from hedge_master.settings import REPO_ROOT, Settings, load_settings
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
 SHARED = REPO_ROOT.parent / "shared"
 DEADLINE_SECONDS = 60
 
@@ -70,10 +76,16 @@ def _wait_for(stack: object, server: subprocess.Popen[bytes], log: Path) -> None
     raise AssertionError(f"PostgreSQL did not answer: {log.read_text()[-2000:]}")
 
 
+@pytest.fixture(scope="session")
+def empty_warehouse(warehouse_settings: Settings) -> Callable[[], None]:
+    """Takes all rows out of schema market."""
+    return lambda: _empty(warehouse_settings)
+
+
 @pytest.fixture
-def ingest(warehouse_settings: Settings) -> Iterator[Connection]:
+def ingest(warehouse_settings: Settings, empty_warehouse: Callable[[], None]) -> Iterator[Connection]:
     """An open connection of the role that writes schema market, on an empty warehouse."""
-    _empty(warehouse_settings)
+    empty_warehouse()
     connection = psycopg2.connect(warehouse_settings.required("warehouse_ingest_url"), options="-c timezone=UTC")
     yield connection
     connection.close()
@@ -111,3 +123,23 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert parsed.returncode == 0, parsed.stdout[-3000:]
     return target / "manifest.json"
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A Spark of one core, without its UI."""
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
+    session = (
+        SparkSession.builder.master("local[1]")
+        .appName("tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    # py4j logs each connection that it closes, also after pytest has closed its streams at the very end.
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    yield session
+    session.stop()

@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Listing, Split
-from hedge_master.ingestion import companies, fx_rates, market_date, plan, splits
+from hedge_master.ingestion import companies, fx_rates, plan, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
 
@@ -186,14 +186,6 @@ def test_a_split_that_moves_to_another_day_is_not_applied_twice(ingest: Connecti
 def test_splits_of_a_stranger_are_refused(ingest: Connection) -> None:
     with pytest.raises(LookupError, match=r"ZZZ is not in market\.symbols"):
         splits.store(ingest, "ZZZ", [])
-
-
-def test_a_run_keeps_the_market_date_that_it_began_with(ingest: Connection) -> None:
-    """The clock moved on between two tries of a run: the second try still speaks of Friday."""
-    with ingest:
-        assert market_date.recorded_market_date(ingest, "dag/run", FRIDAY, "sample market") == FRIDAY
-        assert market_date.recorded_market_date(ingest, "dag/run", MONDAY, "sample market") == FRIDAY
-        assert market_date.recorded_market_date(ingest, "dag/next", MONDAY, "sample market") == MONDAY
 
 
 def test_a_connection_commits_at_its_end_step_by_step_inside_and_not_after_an_error(
