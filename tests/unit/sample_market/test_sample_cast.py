@@ -13,6 +13,7 @@ from hedge_master.sample_market.blemish import ALL_BLEMISHES, Blemish
 from hedge_master.sample_market.cast import CAST
 from hedge_master.sample_market.moment import Moment
 from hedge_master.sample_market.sessions import Days
+from hedge_master.sample_market.simulated import collapsing
 from hedge_master.sample_market.universe import Universe
 from hedge_master.sample_market.world import World
 
@@ -88,6 +89,16 @@ def test_simx3_is_merged_a_thousand_to_one_twice(open_market: OpenMarket) -> Non
     for eve, day in (("2018-05-02", "2018-05-03"), ("2020-06-16", "2020-06-17")):
         assert series[eve] == pytest.approx(0.03, abs=0.0005)
         assert 20 < series[day] < 45
+
+
+def test_a_collapse_by_hand() -> None:
+    """A flat path that falls by 5 log points on the second day only, from 40 dollars to a merger before the fourth day.
+    Bent, it would be at sqrt(40 * 0.03) * e^-5 = 0.7 cents on the second: it is held at 2. After the merger of 1,000
+    shares into one, 3 cents are 30 dollars."""
+    days = np.arange("2020-06-15", "2020-06-20", dtype="datetime64[D]")
+    shares = np.array([1.0, 1.0, 1.0, 0.001, 0.001])
+    path = collapsing(np.array([0.0, -5.0, 0.0, 0.0, 0.1]), days, shares, 40.0)
+    assert 40.0 * np.exp(path) / shares == pytest.approx([40.0, 0.02, 0.03, 30.0, 30.0 * np.exp(0.1)])
 
 
 @pytest.mark.parametrize("seed", [2020, 1, 2, 3, 77])
