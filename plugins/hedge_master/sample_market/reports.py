@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -107,13 +108,13 @@ class ReportBook:
 
     def loudness(self, listing: Listing, days: Days) -> Floats:
         """By how much each of `days`, the company's sessions, is louder than others: 1 but for those after a report."""
-        loud = np.ones(len(days))
-        for report in self.reports(listing, days[0].item(), days[-1].item()):
-            side = "left" if report.pre_market else "right"
-            at = int(np.searchsorted(days, np.datetime64(report.day), side=side))  # type: ignore[call-overload]
-            if at < len(days):
-                loud[at] = report.loudness
-        return loud
+        told = self.reports(listing, days[0].item(), days[-1].item())
+        side: Literal["left", "right"] = "left" if self.habits(listing).pre_market else "right"
+        at = np.searchsorted(days, np.array([report.day for report in told], dtype="datetime64[D]"), side=side)
+        # One more for what is reported after the last session's close.
+        loud = np.ones(len(days) + 1)
+        loud[at] = [report.loudness for report in told]
+        return loud[:-1]
 
     def habits(self, listing: Listing) -> Habits:
         early, rich, *_ = uniforms(self._seed, f"reports {listing.identity}")

@@ -42,10 +42,12 @@ class ClockMove(BaseModel):
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ClockMove:
-        if (self.market_date is None) == (self.advance_trading_days is None):
-            raise ValueError("give either market_date (YYYY-MM-DD) or advance_trading_days (1 or more)")
-        if self.market_time is not None and self.market_date is None:
-            raise ValueError("market_time (HH:MM in UTC) goes with market_date")
+        lonely_time = self.market_time is not None and self.market_date is None
+        if (self.market_date is None) == (self.advance_trading_days is None) or lonely_time:
+            raise ValueError(
+                "give either market_date (YYYY-MM-DD), alone or with market_time (HH:MM in UTC), or "
+                "advance_trading_days (1 or more)"
+            )
         return self
 
 

@@ -8,12 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date
+from datetime import time as time_of_day
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from sample_market_terms import START, OpenMarket
+from typer.testing import CliRunner
 
+from hedge_master.cli import market_clock
 from hedge_master.sample_market import clock_client
 from hedge_master.sample_market.clock import ClockFileError, ClockRefused, MarketClock
 from hedge_master.sample_market.ecb import EcbRates
@@ -190,11 +194,32 @@ def base_url(universe: Universe, ecb: EcbRates, tmp_path: Path) -> Iterator[str]
 def test_the_client_reads_and_moves_the_clock(base_url: str) -> None:
     assert clock_client.market_date(base_url) == START
     assert clock_client.advance(base_url, 2) == date(2020, 6, 16)
+    at_noon = Moment(date(2020, 6, 20), time_of_day(12, 0))
+    assert clock_client.set_market_time(base_url, date(2020, 6, 20), time_of_day(12, 0)) == at_noon
+    assert clock_client.market_moment(base_url) == at_noon
+    assert clock_client.market_date(base_url) == date(2020, 6, 20)
+    assert httpx.get(f"{base_url}/clock").headers.get_list("date") == ["Sat, 20 Jun 2020 12:00:00 GMT"]
     assert clock_client.set_market_date(base_url + "/", date(2020, 6, 20)) == date(2020, 6, 20)
+    assert clock_client.market_moment(base_url) == Moment(date(2020, 6, 20))
     with pytest.raises(clock_client.ClockUnavailable, match="stands at 2020-06-20 and only moves forward"):
         clock_client.set_market_date(base_url, START)
     with pytest.raises(clock_client.ClockUnavailable, match="greater than or equal to 1"):
         clock_client.advance(base_url, 0)
+
+
+def test_hm_shows_and_sets_the_time(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HM_SAMPLE_MARKET_PORT", base_url.rsplit(":", 1)[1])
+    monkeypatch.setenv("HM_ALPHA_VANTAGE_BASE_URL", "")
+
+    def hm(*words: str) -> str:
+        done = CliRunner().invoke(market_clock.app, words)
+        assert done.exit_code == 0, done.output
+        return done.output.strip()
+
+    assert hm("show") == "2020-06-12"
+    assert hm("set", "2020-06-15", "--time", "15:00") == hm("show") == "2020-06-15 15:00 UTC"
+    assert hm("set", "2020-06-15") == hm("show") == "2020-06-15"
+    assert hm("advance", "1") == "2020-06-16"
 
 
 def test_the_client_says_that_the_server_is_down() -> None:
