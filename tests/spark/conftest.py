@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 from pyspark.sql import SparkSession
 
+from hedge_master.local_stack.java import JAVA_HOME
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
     session = (
         SparkSession.builder.master("local[1]")
         .appName("tests")

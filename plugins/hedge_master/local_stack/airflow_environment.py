@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
 from hedge_master.local_stack.environment import without_secrets
+from hedge_master.local_stack.java import JAVA_HOME
 from hedge_master.local_stack.stack import PYTHON, Stack, installed_package
 from hedge_master.settings import REPO_ROOT, Settings
 
@@ -29,6 +30,7 @@ def airflow_environment(stack: Stack) -> dict[str, str]:
             "AIRFLOW_HOME": str(stack.folders.data("airflow")),
             "PATH": os.pathsep.join([str(REPO_ROOT / ".venv" / "bin"), plain.get("PATH", os.defpath)]),
             "PYTHONPATH": str(REPO_ROOT / "plugins"),
+            "JAVA_HOME": str(JAVA_HOME),
             "SPARK_HOME": str(installed_package("pyspark")),
             "PYSPARK_PYTHON": PYTHON,
             "PYSPARK_DRIVER_PYTHON": PYTHON,
