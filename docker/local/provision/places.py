@@ -21,8 +21,8 @@ class SetupError(RuntimeError):
 
 
 def hashed(*inputs: Path | str) -> str:
-    """One hash of files' contents and words, and of the Python that runs this."""
-    total = hashlib.sha256(sys.version.encode())
+    """One hash of files' contents and words, and of the version of Python."""
+    total = hashlib.sha256("{}.{}".format(*sys.version_info[:2]).encode())
     for each in inputs:
         total.update(each.read_bytes() if isinstance(each, Path) else each.encode())
     return total.hexdigest()
