@@ -68,6 +68,8 @@ def _configuration(stack: Stack) -> dict[str, str]:
             "airflow", "AIRFLOW_DATABASE_PASSWORD", "airflow", "postgresql+psycopg2"
         ),
         "DATABASE__EXTERNAL_DB_MANAGERS": FAB_TABLES,
+        # by default a folder of the temporary one that all users and stacks share
+        "COSMOS__CACHE_DIR": str(stack.folders.data("airflow") / "cosmos"),
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
