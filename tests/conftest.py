@@ -22,6 +22,9 @@ from hedge_master.settings import REPO_ROOT, Settings, load_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from hedge_master.local_stack.java import JAVA_HOME
+
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
 SHARED = REPO_ROOT.parent / "shared"
 DEADLINE_SECONDS = 60
@@ -130,6 +133,9 @@ def spark() -> Iterator[SparkSession]:
     """A Spark of one core, without its UI."""
     from pyspark.sql import SparkSession
 
+    from hedge_master.local_stack.java import JAVA_HOME
+
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
     session = (
         SparkSession.builder.master("local[1]")

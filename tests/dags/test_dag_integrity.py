@@ -63,6 +63,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> dict[str, A
         "AIRFLOW_HOME": str(home),
         "HM_HOME": str(manifest.parents[1]),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO_ROOT / "plugins"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",

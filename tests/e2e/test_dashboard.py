@@ -80,7 +80,7 @@ def test_the_first_look_tells_what_is_simulated_and_which_stocks_move_most(
 def test_without_a_click_the_history_shows_the_first_five(dashboard: DashboardPage) -> None:
     symbols = [row["Symbol"] for row in dashboard.table(RANKING)[:5]]
     (caption,) = dashboard.table(CAPTION)
-    assert list(caption.values())[0] == f"The first five: {', '.join(symbols)}"
+    assert next(iter(caption.values())) == f"The first five: {', '.join(symbols)}"
 
 
 def test_a_longer_look_back_shows_the_ranking_that_hm_prints(demo: Demo, dashboard: DashboardPage) -> None:
@@ -95,7 +95,7 @@ def test_a_click_on_a_symbol_shows_its_history_and_leaves_the_ranking_whole(dash
     shown = dashboard.click_cell(RANKING, chosen["Symbol"])
     assert shown == {"Moving deviation": [chosen["Symbol"]], "Average price USD": [chosen["Symbol"]]}
     (caption,) = dashboard.table(CAPTION)
-    assert list(caption.values())[0].split() == [chosen["Symbol"], *chosen["Name"].split()]
+    assert next(iter(caption.values())).split() == [chosen["Symbol"], *chosen["Name"].split()]
     assert dashboard.table(RANKING) == before
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
 from hedge_master.local_stack.environment import without_secrets
+from hedge_master.local_stack.java import JAVA_HOME
 from hedge_master.local_stack.stack import PYTHON, Stack, installed_package
 from hedge_master.settings import REPO_ROOT, Settings
 
@@ -29,6 +30,7 @@ def airflow_environment(stack: Stack) -> dict[str, str]:
             "AIRFLOW_HOME": str(stack.folders.data("airflow")),
             "PATH": os.pathsep.join([str(REPO_ROOT / ".venv" / "bin"), plain.get("PATH", os.defpath)]),
             "PYTHONPATH": str(REPO_ROOT / "plugins"),
+            "JAVA_HOME": str(JAVA_HOME),
             "SPARK_HOME": str(installed_package("pyspark")),
             "PYSPARK_PYTHON": PYTHON,
             "PYSPARK_DRIVER_PYTHON": PYTHON,
@@ -66,6 +68,8 @@ def _configuration(stack: Stack) -> dict[str, str]:
             "airflow", "AIRFLOW_DATABASE_PASSWORD", "airflow", "postgresql+psycopg2"
         ),
         "DATABASE__EXTERNAL_DB_MANAGERS": FAB_TABLES,
+        # by default a folder of the temporary one that all users and stacks share
+        "COSMOS__CACHE_DIR": str(stack.folders.data("airflow") / "cosmos"),
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # each step of a DAG waits for one of these; the default is 1 s

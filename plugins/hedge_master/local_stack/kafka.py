@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import uuid
 from pathlib import Path
 
+from hedge_master.local_stack.java import java
 from hedge_master.local_stack.ports import listens
 from hedge_master.local_stack.programs import run
 from hedge_master.local_stack.stack import JARS, LOCAL_FILES, Stack, StackError
@@ -15,27 +15,16 @@ from hedge_master.local_stack.stack import JARS, LOCAL_FILES, Stack, StackError
 HEAP = "512m"
 
 
-def java(stack: Stack) -> str:
-    """The Java program: JAVA_HOME's, else the one on PATH."""
-    home = stack.environ.get("JAVA_HOME")
-    found = str(Path(home) / "bin" / "java") if home else shutil.which("java", path=stack.environ.get("PATH"))
-    if not found or not os.access(found, os.X_OK):
-        raise StackError(
-            "Java 17 is missing: install it (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
-        )
-    return found
-
-
 def _configuration(stack: Stack) -> Path:
     return stack.folders.run / "kafka.properties"
 
 
-def _java_call(stack: Stack, heap: str, *arguments: str) -> tuple[str, ...]:
+def _java_call(heap: str, *arguments: str) -> tuple[str, ...]:
     jars = JARS / "broker"
     if not any(jars.glob("kafka_*.jar")):
         raise StackError(f"{jars} holds no Kafka: run `make setup`")
     return (
-        java(stack),
+        str(java()),
         *(f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
         f"-Dlog4j2.configurationFile={LOCAL_FILES / 'kafka-log4j2.properties'}",
         *("-cp", str(jars / "*")),
@@ -44,7 +33,7 @@ def _java_call(stack: Stack, heap: str, *arguments: str) -> tuple[str, ...]:
 
 
 def server_command(stack: Stack) -> tuple[str, ...]:
-    return _java_call(stack, HEAP, "kafka.Kafka", str(_configuration(stack)))
+    return _java_call(HEAP, "kafka.Kafka", str(_configuration(stack)))
 
 
 def prepare(stack: Stack) -> None:
@@ -56,15 +45,25 @@ def prepare(stack: Stack) -> None:
         .read_text()
         .replace("@PORT@", str(settings.kafka_port))
         .replace("@CONTROLLER_PORT@", str(settings.kafka_controller_port))
-        .replace("@STORAGE@", str(storage))
     )
-    _configuration(stack).write_text(filled)
-    if (storage / "meta.properties").exists():
-        return
-    tool = ("kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(_configuration(stack)))
-    made = run(_java_call(stack, "128m", *tool))
+    _configuration(stack).write_text(filled.replace("@STORAGE@", str(storage)))
+    if not (storage / "meta.properties").exists():
+        _format(stack, filled, storage)
+
+
+def _format(stack: Stack, configuration: str, storage: Path) -> None:
+    """Into a folder beside, renamed when whole: a kill in between leaves nothing half made."""
+    if storage.exists():
+        raise StackError(f"{storage} holds no meta.properties, so it is no Kafka storage: move it away")
+    beside = storage.with_name("kafka.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    for_format = stack.folders.run / "kafka-format.properties"
+    for_format.write_text(configuration.replace("@STORAGE@", str(beside)))
+    tool = ("kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(for_format))
+    made = run(_java_call("128m", *tool))
     if made.returncode:
         raise StackError(f"Kafka's storage could not be made: {made.stdout.strip()[-600:]}")
+    beside.rename(storage)
 
 
 def new_cluster_id() -> str:

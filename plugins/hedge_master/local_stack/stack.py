@@ -59,5 +59,11 @@ class Stack:
 
 def open_stack(*, create: bool = False) -> Stack:
     """The stack that the environment describes; `create` makes folders and secrets where they are missing."""
-    environ = load_environment(create_secrets=create)
+    try:
+        environ = load_environment(create_secrets=create)
+    except OSError as error:
+        raise StackError(
+            f"{error.filename or 'HM_HOME'} cannot be written to ({error.strerror}): "
+            "set HM_HOME to a folder of your own on a disk with room"
+        ) from None
     return Stack(load_settings(environ), environ, Folders(Path(environ["HM_HOME"])))

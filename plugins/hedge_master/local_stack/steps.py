@@ -20,7 +20,10 @@ class Step:
 
 
 def run_steps(steps: Sequence[Step], figure: Figure) -> None:
-    """Runs them all. After the first failure no other step begins; those under way end, then it is raised."""
+    """Runs them all. After the first failure no other step begins; those under way end, then it is raised.
+
+    An interruption is not kept waiting by steps under way: they are left to the end of the process.
+    """
     names = {step.name for step in steps}
     missing = {need for step in steps for need in step.needs} - names
     if missing:
@@ -29,7 +32,8 @@ def run_steps(steps: Sequence[Step], figure: Figure) -> None:
     finished: set[str] = set()
     under_way: dict[Future[tuple[bool, float]], Step] = {}
     failure: BaseException | None = None
-    with ThreadPoolExecutor(max_workers=len(steps) or 1) as pool:
+    pool = ThreadPoolExecutor(max_workers=len(steps) or 1)
+    try:
         while under_way or (waiting and failure is None):
             ready = [step for step in waiting if finished.issuperset(step.needs)] if failure is None else []
             for step in ready:
@@ -49,6 +53,8 @@ def run_steps(steps: Sequence[Step], figure: Figure) -> None:
                 had_work, seconds = future.result()
                 if had_work:
                     done(step.name, seconds)
+    finally:
+        pool.shutdown(wait=False)
     if failure is not None:
         raise failure
 
