@@ -52,7 +52,8 @@ with DAG(
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
         ),
-        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]},
+        # A flag that dbt run and dbt test know too: a task that is tried again runs its own model with them.
+        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude", "test_type:unit"]},
     )
     publish = DbtRunOperationLocalOperator(
         task_id="publish_marts",
