@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup lint test test-fast
+.PHONY: help demo next-day up status down clean setup browser lint test test-fast
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -35,13 +35,16 @@ clean: ## erase all that was made, after saying what (YES=1: do not ask)
 setup: ## Python environments, Java, jars, sample prices; quick when nothing changed
 	@docker/local/setup.sh
 
+browser: ## Chromium for the browser test: installed where root and apt-get are there, else a line says how
+	@docker/local/setup.sh --browser
+
 lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy plugins spark_jobs
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
-test: lint ## lint and all tests
+test: lint browser ## lint and all tests
 	@$(BIN)/python -m pytest
 
 test-fast: setup ## unit, DAG, contract and dbt tests: no service is started

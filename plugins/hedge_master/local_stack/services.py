@@ -162,6 +162,7 @@ def _superset(stack: Stack) -> Service:
         command=lambda: (
             *(str(SUPERSET_PYTHON), "-m", "gunicorn", "--bind", where),
             *("--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", "120"),
+            "--no-control-socket",  # it would lie in the user's home, one for all stacks
             *("--worker-tmp-dir", str(stack.folders.run), "--access-logfile", "-", "superset.app:create_app()"),
         ),
         environment=lambda: superset_environment(stack),

@@ -59,6 +59,14 @@ def test_the_process_wins_over_the_file_and_an_empty_variable_does_not(tmp_path:
     assert (found["HM_REDIS_PORT"], found["HM_KAFKA_PORT"], found["HM_AIRFLOW_PORT"]) == ("3001", "2002", "2003")
 
 
+def test_a_home_that_cannot_be_written_to_is_replaced_by_the_stacks_own_folder(tmp_path: Path, nothing: Path) -> None:
+    for given in ({}, {"HOME": ""}, {"HOME": str(tmp_path / "nowhere")}):
+        own = {"HM_HOME": str(tmp_path / "stack")} | given
+        assert load_environment(own, dotenv=nothing)["HOME"] == str(tmp_path / "stack")
+    kept = load_environment({"HM_HOME": str(tmp_path / "stack"), "HOME": str(tmp_path)}, dotenv=nothing)
+    assert kept["HOME"] == str(tmp_path)
+
+
 def test_before_the_first_start_there_are_no_derived_addresses(tmp_path: Path, nothing: Path) -> None:
     found = load_environment({"HM_HOME": str(tmp_path / "home")}, dotenv=nothing)
     assert "HM_WAREHOUSE_URL" not in found
@@ -127,6 +135,7 @@ def test_airflows_connections_are_json_that_airflow_reads(stack: Stack) -> None:
     assert kafka["message.max.bytes"] == 8 * 1024 * 1024
     assert kafka["enable.idempotence"] is True
     assert given["DBT_USER"] == "hm_dbt"
+    assert given["AIRFLOW__COSMOS__CACHE_DIR"].startswith(str(stack.folders.home))
     assert given["DBT_READER"] == "hm_reader"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,16 @@ class Recorded(Programs):
         self.calls.append([str(word) for word in command])
         if name == self.failing:
             raise KeyboardInterrupt
+
+
+def test_java_is_fetched_side_by_side_with_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At that moment .venv may not be there yet: uv must be given the Python that runs the set-up."""
+    monkeypatch.setattr(java, "HOME", tmp_path)
+    programs = Recorded(failing="Java")
+    with pytest.raises(KeyboardInterrupt):
+        java.provide(None, programs, {})
+    (call,) = programs.calls
+    assert call[call.index("--python") + 1] == sys.executable
 
 
 def test_a_half_made_environment_is_not_believed_and_is_put_in_place_again(tmp_path: Path) -> None:
