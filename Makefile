@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up status down clean setup lint test test-fast
+.PHONY: help demo up status down clean setup lint test test-fast screenshots
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -43,3 +43,6 @@ test: lint ## lint and all tests
 
 test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
 	@$(BIN)/python -m pytest $(FAST)
+
+screenshots: setup ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
+	@$(BIN)/python -m hedge_master.local_stack.screenshots
