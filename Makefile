@@ -9,13 +9,16 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up status down clean setup browser lint test test-fast
+.PHONY: help demo next-day up status down clean setup browser lint test test-fast
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
 
 demo: setup ## start everything, run the pipeline once, print the ranking and the addresses
 	@$(STACK) demo
+
+next-day: ## let one trading day of the sample market go by, and tell what it brought
+	@if test -x $(BIN)/python; then $(STACK) next-day; else echo "nothing is set up; make demo does it" >&2; exit 1; fi
 
 up: setup ## start all services, nothing else
 	@$(STACK) up

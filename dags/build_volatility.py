@@ -17,7 +17,7 @@ from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavi
 from cosmos.operators.local import DbtRunOperationLocalOperator
 
 from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, RANKING_PUBLISHED, START, Tag
-from hedge_master.settings import REPO_ROOT
+from hedge_master.settings import REPO_ROOT, dbt_manifest, load_settings
 
 PROJECT = REPO_ROOT / "dbt_project"
 DBT = REPO_ROOT / ".venv" / "bin" / "dbt"
@@ -39,7 +39,7 @@ with DAG(
     models = DbtTaskGroup(
         group_id="models",
         project_config=ProjectConfig(
-            dbt_project_path=PROJECT, manifest_path=PROJECT / "target" / "manifest.json", install_dbt_deps=False
+            dbt_project_path=PROJECT, manifest_path=dbt_manifest(load_settings()), install_dbt_deps=False
         ),
         profile_config=PROFILE,
         # One `dbt build`, watched by one task per model: twice as fast as a dbt process for each.
@@ -52,7 +52,8 @@ with DAG(
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
         ),
-        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]},
+        # A flag that dbt run and dbt test know too: a task that is tried again runs its own model with them.
+        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude", "test_type:unit"]},
     )
     publish = DbtRunOperationLocalOperator(
         task_id="publish_marts",

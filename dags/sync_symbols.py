@@ -1,7 +1,8 @@
 """Learn which symbols exist: US listings by LISTING_STATUS, all other markets by SYMBOL_SEARCH.
 
 **What it does.** Adds symbols that are new, updates what changed (name, type, region, currency, delisted). Never
-deletes. The prices of a new symbol come with the next `backfill_price_history`.
+deletes: a ticker that was given to another company keeps the former one as "TICKER (until DAY)". The daily run does
+the same first; the full history of a new symbol comes with the next `backfill_price_history`.
 
 **What it costs.** Two calls for the listings, one for each search keyword; a keyword with 10 matches is refined by one
 more digit, which costs ten more.
@@ -11,8 +12,9 @@ more digit, which costs ten more.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param
 
+from hedge_master.orchestration.publishing import sync_known_symbols
 from hedge_master.orchestration.wiring import DEFAULTS, START, Tag
 
 with DAG(
@@ -35,18 +37,4 @@ with DAG(
         )
     },
 ):
-
-    @task
-    def sync_listings() -> dict[str, int]:
-        from hedge_master.orchestration import tasks
-
-        return tasks.sync_listings()
-
-    @task
-    def sync_searched(params: dict) -> dict[str, int]:
-        from hedge_master.orchestration import tasks
-
-        return tasks.sync_searched(params["keywords"] or [])
-
-    # Searches name no status, so they come after the listings, which do.
-    sync_listings() >> sync_searched()
+    sync_known_symbols()

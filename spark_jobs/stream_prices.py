@@ -50,6 +50,7 @@ STAGED = T.StructType(
         T.StructField("partition", T.IntegerType()),
         T.StructField("kafka_offset", T.LongType()),
         T.StructField("requested_at", T.TimestampType()),
+        T.StructField("market_time", T.TimestampType()),
         T.StructField("outputsize", T.StringType()),
         T.StructField("symbol", T.StringType()),
         T.StructField("day", T.DateType()),
@@ -64,7 +65,8 @@ NOTICES = ("Information", "Note", "Error Message")
 
 
 def messages(kafka: DataFrame) -> DataFrame:
-    """One row a message: partition, kafka_offset, symbol, requested_at, market_date (from the headers), body (text)."""
+    """One row a message: partition, kafka_offset, symbol, requested_at, market_time, market_date (from the headers),
+    body (text)."""
 
     def header(name: str) -> Column:
         # get() gives null for a header that is missing; [0] would raise.
@@ -75,6 +77,7 @@ def messages(kafka: DataFrame) -> DataFrame:
         F.col("offset").alias("kafka_offset"),
         F.coalesce(header("symbol"), F.col("key").cast("string")).alias("symbol"),
         F.try_to_timestamp(header("requested_at")).alias("requested_at"),
+        F.try_to_timestamp(header("market_time")).alias("market_time"),
         header("market_date").try_cast("date").alias("market_date"),
         F.col("value").cast("string").alias("body"),
     )
@@ -95,6 +98,7 @@ def bars(read: DataFrame) -> DataFrame:
         "kafka_offset",
         "symbol",
         "requested_at",
+        "market_time",
         "market_date",
         F.when(series.isNull() | (F.size(series) == 0), F.col("body")).alias("body"),
         F.col("payload.`Meta Data`.`2. Symbol`").alias("payload_symbol"),
@@ -151,6 +155,7 @@ def staged(rows: DataFrame, outputsize: str) -> DataFrame:
         "partition",
         "kafka_offset",
         "requested_at",
+        "market_time",
         F.lit(outputsize).alias("outputsize"),
         "symbol",
         "day",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import access
+from banner import banner
 from bundle import ASSETS, BrokenBundle, asset_uuids, fingerprint, read_bundle
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
@@ -34,9 +35,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--force", action="store_true", help="do everything, even where nothing changed")
     force = parser.parse_args(argv).force
-    config, passwords = _settings()
+    config, passwords, data_source = _settings()
     try:
-        bundle = read_bundle(ASSETS, config.WAREHOUSE)
+        bundle = read_bundle(ASSETS, {**config.WAREHOUSE, "BANNER": banner(data_source)})
         state = fingerprint(config.SECRET_KEY, _what_counts(bundle, passwords))
         with _metadata_lock(config.SQLALCHEMY_DATABASE_URI) as connection:
             if not force and _mark(connection) == state:
@@ -53,8 +54,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _settings() -> tuple[Any, dict[str, str]]:
-    """Superset's settings and the users' passwords; leaves with the variable's name where one is missing."""
+def _settings() -> tuple[Any, dict[str, str], str]:
+    """Superset's settings, the users' passwords, where prices come from; leaves with a missing variable's name."""
     try:
         import superset_config as config
 
@@ -63,9 +64,10 @@ def _settings() -> tuple[Any, dict[str, str]]:
             access.ADMIN_USER: config.required("SUPERSET_ADMIN_PASSWORD"),
             access.ANALYST_USER: config.required("SUPERSET_ANALYST_PASSWORD"),
         }
+        data_source = config.required("SUPERSET_DATA_SOURCE")
     except RuntimeError as error:
         raise SystemExit(f"bootstrap: {error}") from None
-    return config, passwords
+    return config, passwords, data_source
 
 
 def _what_counts(bundle: Mapping[str, str], passwords: Mapping[str, str]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -17,6 +19,13 @@ from psycopg2.extensions import connection as Connection
 from free_ports import free_ports
 from hedge_master.settings import REPO_ROOT, Settings, load_settings
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from hedge_master.local_stack.java import JAVA_HOME
+
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
 SHARED = REPO_ROOT.parent / "shared"
 DEADLINE_SECONDS = 60
 
@@ -70,10 +79,16 @@ def _wait_for(stack: object, server: subprocess.Popen[bytes], log: Path) -> None
     raise AssertionError(f"PostgreSQL did not answer: {log.read_text()[-2000:]}")
 
 
+@pytest.fixture(scope="session")
+def empty_warehouse(warehouse_settings: Settings) -> Callable[[], None]:
+    """Takes all rows out of schema market."""
+    return lambda: _empty(warehouse_settings)
+
+
 @pytest.fixture
-def ingest(warehouse_settings: Settings) -> Iterator[Connection]:
+def ingest(warehouse_settings: Settings, empty_warehouse: Callable[[], None]) -> Iterator[Connection]:
     """An open connection of the role that writes schema market, on an empty warehouse."""
-    _empty(warehouse_settings)
+    empty_warehouse()
     connection = psycopg2.connect(warehouse_settings.required("warehouse_ingest_url"), options="-c timezone=UTC")
     yield connection
     connection.close()
@@ -93,14 +108,16 @@ def _empty(settings: Settings) -> None:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's manifest, parsed anew from the project, where the DAG build_volatility looks for it."""
+    """dbt's manifest, parsed anew from the project: HM_HOME/dbt/manifest.json of a stack in a temporary folder."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     # Parsing opens no connection: any address will do.
     environ |= {"DBT_HOST": "127.0.0.1", "DBT_PORT": "1", "DBT_USER": "nobody", "DBT_DBNAME": "none"}
     environ |= {"DBT_ENV_SECRET_PASSWORD": "none", "DBT_READER": "nobody", "DO_NOT_TRACK": "1"}
     project = REPO_ROOT / "dbt_project"
+    target = tmp_path_factory.mktemp("manifest") / "dbt"
+    place = ["--profiles-dir", str(project), "--target-path", str(target), "--log-path", str(target)]
     parsed = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "parse", "--profiles-dir", str(project)],
+        [str(Path(sys.executable).with_name("dbt")), "parse", *place],
         cwd=project,
         env=environ,
         capture_output=True,
@@ -108,4 +125,27 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=300,
     )
     assert parsed.returncode == 0, parsed.stdout[-3000:]
-    return project / "target" / "manifest.json"
+    return target / "manifest.json"
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A Spark of one core, without its UI."""
+    from pyspark.sql import SparkSession
+
+    from hedge_master.local_stack.java import JAVA_HOME
+
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
+    session = (
+        SparkSession.builder.master("local[1]")
+        .appName("tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    # py4j logs each connection that it closes, also after pytest has closed its streams at the very end.
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    yield session
+    session.stop()

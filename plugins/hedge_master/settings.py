@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from hedge_master.sample_market.blemish import ALL_BLEMISHES, Blemishes, parse_blemishes
+
 PREFIX = "HM_"
 REPO_ROOT = Path(__file__).resolve().parents[2]
 FIRST_MARKET_DATE = date(1999, 1, 4)
@@ -44,6 +46,10 @@ def _clock_time(value: object) -> time:
         return value if isinstance(value, time) else time.fromisoformat(str(value))
     except ValueError:
         raise ValueError("not a time of day (HH:MM)") from None
+
+
+def _blemishes(value: object) -> Blemishes:
+    return value if isinstance(value, frozenset) else parse_blemishes(str(value))
 
 
 def _zone(value: str) -> str:
@@ -96,7 +102,12 @@ class Settings(BaseModel):
     alpha_vantage_requests_per_minute: int | None = Field(None, ge=0, le=60_000, description="0 = no limit")
     alpha_vantage_requests_per_day: int | None = Field(None, ge=0, le=10_000_000, description="0 = no limit")
     symbol_search_keywords: Text = Field(
-        "SIM", description="keywords that sync_symbols searches for, with commas between; a full answer is refined"
+        "SIM,SIMX", description="keywords that sync_symbols searches for, with commas between; a full answer is refined"
+    )
+
+    ecb_rates_url: HttpUrl = Field(
+        None,
+        description="the ECB's zip of reference rates since 1999; with the sample market, its copy up to its clock",
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
@@ -113,6 +124,9 @@ class Settings(BaseModel):
     sample_market_symbols: int = Field(300, ge=0, le=100_000, description="how many simulated symbols exist")
     sample_market_seed: int = Field(2020, ge=0, le=2**31 - 1, description="the simulated world is a function of it")
     sample_market_date: MarketDate = Field(date(2020, 6, 12), description="where the market clock starts")
+    sample_market_blemishes: Annotated[Blemishes, BeforeValidator(_blemishes)] = Field(
+        ALL_BLEMISHES, description="what the simulated feed does as real ones do: all, none, or names with commas"
+    )
     sample_market_requests_per_second: int = Field(0, ge=0, le=1000, description="the server's limit; 0 = none")
     sample_market_requests_per_minute: int = Field(0, ge=0, le=60_000, description="the server's limit; 0 = none")
     sample_market_requests_per_day: int = Field(0, ge=0, le=10_000_000, description="the server's limit; 0 = none")
@@ -145,6 +159,12 @@ class Settings(BaseModel):
     @property
     def alpha_vantage_url(self) -> str:
         return self.alpha_vantage_base_url or self.sample_market_url
+
+    @property
+    def ecb_rates_address(self) -> str:
+        """Where the European Central Bank's file of rates is: the given place, the sample market's, the bank's own."""
+        bank = self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
+        return self.ecb_rates_url or f"{bank}/stats/eurofxref/eurofxref-hist.zip"
 
     @property
     def kafka_servers(self) -> str:
@@ -214,6 +234,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if not settings.uses_sample_market and settings.alpha_vantage_api_key is None:
         raise SettingsError("HM_ALPHA_VANTAGE_API_KEY is not set: HM_ALPHA_VANTAGE_BASE_URL names a real API")
     return settings
+
+
+def dbt_manifest(settings: Settings) -> Path:
+    """The list of dbt's models that the DAG build_volatility is drawn from; made at the stack's start."""
+    return settings.home / "dbt" / "manifest.json"
 
 
 def daily_schedule(settings: Settings) -> tuple[str, ZoneInfo]:

@@ -12,7 +12,12 @@ import psutil
 import psycopg2
 from dotenv import dotenv_values
 
+from free_ports import free_ports
+from hedge_master.settings import Settings
+
 DEMO_SECONDS = 900
+SYMBOLS = 24
+PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
 
 @dataclass
@@ -25,6 +30,12 @@ class Demo:
     def run(self, *words: str, seconds: int = DEMO_SECONDS) -> subprocess.CompletedProcess[str]:
         """`python -m hedge_master.local_stack WORDS`, as make calls it."""
         return self._call([sys.executable, "-m", "hedge_master.local_stack", *words], seconds)
+
+    def finished(self, word: str) -> str:
+        """What a command printed that ended well."""
+        ended = self.run(word)
+        assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+        return ended.stdout
 
     def hm(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self._call([str(Path(sys.executable).with_name("hm")), *words], 120)
@@ -63,3 +74,12 @@ class Demo:
             except (psutil.AccessDenied, psutil.NoSuchProcess):
                 continue
         return found
+
+
+def a_stack(home: Path, **settings: str) -> Demo:
+    """A stack of its own folder, ports and settings; not started yet."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("HM_", "AIRFLOW", "DBT_"))}
+    ports = free_ports(len(PORTS))
+    environ |= {f"HM_{name.upper()}": str(port) for name, port in zip(PORTS, ports, strict=True)}
+    environ |= {"HM_HOME": str(home), "HM_SAMPLE_MARKET_SYMBOLS": str(SYMBOLS), "HM_SPARK_DRIVER_MEMORY": "1g"}
+    return Demo(home, environ | settings)

@@ -26,10 +26,11 @@ def warehouse(ingest: Connection) -> Connection:
     with ingest, ingest.cursor() as cursor:
         execute_values(
             cursor,
-            """insert into market.symbols (symbol, name, type, region, timezone, currency, first_seen) values %s""",
+            """insert into market.symbols (symbol, name, type, region, timezone, closes, currency, first_seen)
+            values %s""",
             [
-                ("AAA", "A", "Equity", "United States", "US/Eastern", "USD", FRIDAY),
-                ("BBB", "B", "Equity", "United Kingdom", "UTC+01", "GBX", FRIDAY),
+                ("AAA", "A", "Equity", "United States", "US/Eastern", "16:00", "USD", FRIDAY),
+                ("BBB", "B", "Equity", "United Kingdom", "UTC+01", "16:30", "GBX", FRIDAY),
             ],
         )
         cursor.execute("insert into market.fx_rates values ('GBP', %s, 1.25, 'test')", (FRIDAY,))
@@ -44,19 +45,21 @@ def deliver(
     bars: Sequence[Bar],
     reason: str | None = None,
     copied: int | None = None,
+    market_time: datetime | None = None,
 ) -> Counts | None:
     """Stage one message and merge it."""
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
         execute_values(
             cursor,
-            f"""insert into {topic.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day, open, high,
-            low, close, volume, reason, day_text) values %s""",
+            f"""insert into {topic.staging} (partition, kafka_offset, requested_at, market_time, outputsize, symbol,
+            day, open, high, low, close, volume, reason, day_text) values %s""",
             [
                 (
                     0,
                     offset,
                     requested_at,
+                    market_time,
                     topic.outputsize,
                     symbol,
                     day,
@@ -109,6 +112,47 @@ def test_an_old_answer_delivered_late_does_not_undo_a_correction(warehouse: Conn
     late = deliver(warehouse, DAILY_PRICES, 0, ONE, [("AAA", FRIDAY, 11.0), ("AAA", MONDAY, 11.5)])
     assert classes(late) == (1, 0, 0, 1, 0)  # Monday is news: no newer answer speaks for it
     assert all_of(warehouse, "select close from market.prices order by day") == [(12.0,), (11.5,)]
+
+
+def test_a_bar_of_an_open_session_is_provisional_until_the_next_answer(warehouse: Connection) -> None:
+    """New York closes at 16:00, in June at 20:00 UTC. Asked at 19:59 Monday's bar is not final, Friday's is; asked at
+    20:00 it is, and that counts as a change even where not a cent has moved."""
+    bars = [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 11.0)]
+    early = datetime(2020, 6, 15, 19, 59, tzinfo=UTC)
+    first = deliver(warehouse, DAILY_PRICES, 0, NOON, bars, market_time=early)
+    assert all_of(warehouse, "select day, provisional from market.prices order by 1") == [
+        (FRIDAY, False),
+        (MONDAY, True),
+    ]
+    final = deliver(warehouse, DAILY_PRICES, 1, ONE, bars, market_time=datetime(2020, 6, 15, 20, tzinfo=UTC))
+    assert (classes(first), classes(final)) == ((2, 0, 0, 0, 0), (0, 1, 1, 0, 0))
+    assert all_of(warehouse, "select day, provisional from market.prices order by 1") == [
+        (FRIDAY, False),
+        (MONDAY, False),
+    ]
+    assert all_of(warehouse, "select day, close, provisional from market.price_revisions") == [(MONDAY, 11.0, True)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "closes", "expected"),
+    [
+        ("US/Eastern", "16:00", "2020-06-15 20:00+00"),
+        ("UTC+01", "16:30", "2020-06-15 15:30+00"),
+        ("UTC+5.5", "15:30", "2020-06-15 10:00+00"),
+        ("UTC-03", "17:30", "2020-06-15 20:30+00"),
+        ("somewhere", "16:00", None),
+        ("UTC+01", None, None),
+    ],
+)
+def test_a_session_closes_by_the_clock_of_its_market(
+    warehouse: Connection, zone: str, closes: str | None, expected: str | None
+) -> None:
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute(
+            "select market.session_close(%s, %s, %s::time) is not distinct from %s::timestamptz",
+            (MONDAY, zone, closes, expected),
+        )
+        assert cursor.fetchone() == (True,)
 
 
 def test_two_answers_in_one_batch_the_newer_wins(warehouse: Connection) -> None:

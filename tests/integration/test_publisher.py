@@ -19,6 +19,7 @@ from hedge_master.ingestion.topics import DAILY_PRICES
 from hedge_master.settings import Settings
 
 MARKET_DATE = date(2020, 6, 12)
+MARKET_TIME = datetime(2020, 6, 12, 22, 25, tzinfo=UTC)
 
 
 class Api:
@@ -33,7 +34,7 @@ class Api:
         told = self.script[symbol]
         if isinstance(told, Exception):
             raise told
-        return Answer(told, datetime.now(UTC))
+        return Answer(told, datetime.now(UTC), MARKET_TIME)
 
 
 @pytest.fixture
@@ -87,8 +88,9 @@ def test_each_confirmed_call_points_to_its_message_and_the_body_is_untouched(
     assert headers["function"] == "TIME_SERIES_DAILY"
     assert headers["run_id"] == "run/points"
     assert headers["market_date"] == "2020-06-12"
+    assert headers["market_time"] == "2020-06-12T22:25:00+00:00"
     assert headers.keys() == {
-        *("function", "run_id", "market_date", "symbol", "request_id", "requested_at", "schema_version")
+        *("function", "run_id", "market_date", "symbol", "request_id", "requested_at", "market_time", "schema_version")
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Listing, Split
-from hedge_master.ingestion import fx_rates, market_date, splits, symbols
+from hedge_master.ingestion import companies, fx_rates, plan, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
 
@@ -24,6 +24,7 @@ def listing(symbol: str, currency: str | None = "USD", **changed: Any) -> Listin
         "type": "Equity",
         "region": "Testland",
         "timezone": "UTC",
+        "closes": None,
         "exchange": None,
         "status": "active",
         "listed_on": None,
@@ -58,9 +59,9 @@ def add_bar(warehouse: Connection, symbol: str, day: date, close: float, missing
 
 def test_symbols_are_added_then_only_changed_where_they_differ(ingest: Connection) -> None:
     with ingest:
-        assert symbols.store(ingest, [listing("AAA"), listing("BBB", "GBX")], FRIDAY) == (2, 0)
-        assert symbols.store(ingest, [listing("AAA"), listing("BBB", "GBX")], MONDAY) == (0, 0)
-        assert symbols.store(ingest, [listing("AAA", name="Renamed")], MONDAY) == (0, 1)
+        assert companies.store(ingest, [listing("AAA"), listing("BBB", "GBX")], FRIDAY) == (2, 0)
+        assert companies.store(ingest, [listing("AAA"), listing("BBB", "GBX")], MONDAY) == (0, 0)
+        assert companies.store(ingest, [listing("AAA", name="Renamed")], MONDAY) == (0, 1)
     assert all_of(ingest, "select symbol, name, first_seen from market.symbols order by 1") == [
         ("AAA", "Renamed", FRIDAY),
         ("BBB", "Bbb", FRIDAY),
@@ -69,28 +70,74 @@ def test_symbols_are_added_then_only_changed_where_they_differ(ingest: Connectio
 
 def test_a_search_does_not_override_what_a_listing_said(ingest: Connection) -> None:
     with ingest:
-        symbols.store(ingest, [listing("OLD", exchange="NYSE", status="delisted", delisted_on=FRIDAY)], FRIDAY)
-        assert symbols.store(ingest, [listing("OLD")], FRIDAY) == (0, 0)
+        companies.store(ingest, [listing("OLD", exchange="NYSE", status="delisted", delisted_on=FRIDAY)], FRIDAY)
+        assert companies.store(ingest, [listing("OLD")], FRIDAY) == (0, 0)
     assert all_of(ingest, "select status from market.symbols") == [("delisted",)]
+
+
+def test_a_ticker_that_comes_back_under_another_name_is_another_company(ingest: Connection) -> None:
+    """Old Inc had ABC until November 2019 and kept its bar; since July 2020 ABC is New Corp, which has none yet."""
+    ended, began = date(2019, 11, 29), date(2020, 7, 8)
+    old = listing("ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5))
+    gone = listing(
+        "ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5), status="delisted", delisted_on=ended
+    )
+    new = listing("ABC", name="New Corp", exchange="NASDAQ", listed_on=began)
+    with ingest:
+        assert companies.store(ingest, [old], FRIDAY) == (1, 0)
+    add_bar(ingest, "ABC", date(2019, 11, 29), 5.0)
+    with ingest:
+        assert companies.store(ingest, [gone], FRIDAY) == (0, 1)
+        assert companies.store(ingest, [gone, new], MONDAY) == (1, 0)
+        assert companies.store(ingest, [gone, new], MONDAY) == (0, 0)
+    assert all_of(
+        ingest,
+        """select symbol, name, status, ticker_until, count(prices.day) from market.symbols
+        left join market.prices using (symbol_id) group by symbols.symbol_id order by symbols.symbol_id""",
+    ) == [("ABC (until 2019-11-29)", "Old Inc", "delisted", ended, 1), ("ABC", "New Corp", "active", None, 0)]
+    assert plan.without_history(ingest) == ["ABC"]  # the former company cannot be asked for any more
+
+
+def test_a_company_that_is_renamed_keeps_its_ticker_and_its_bars(ingest: Connection) -> None:
+    with ingest:
+        companies.store(ingest, [listing("ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5))], FRIDAY)
+        renamed = listing("ABC", name="Older Inc", exchange="NYSE", listed_on=date(2004, 1, 5))
+        assert companies.store(ingest, [renamed], MONDAY) == (0, 1)
+    assert all_of(ingest, "select symbol, name from market.symbols") == [("ABC", "Older Inc")]
+
+
+def test_the_former_companys_history_is_not_taken_for_the_new_ones(ingest: Connection) -> None:
+    """ABC's history was published before the ticker was given away: New Corp's is still to be asked for."""
+    with ingest:
+        companies.store(ingest, [listing("ABC")], FRIDAY)
+    with ingest, ingest.cursor() as cursor:
+        cursor.execute(
+            """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at, outcome)
+            values (gen_random_uuid(), 'r', 'TIME_SERIES_DAILY', 'full', 'ABC', now() - interval '1 day',
+            'nothing_there')"""
+        )
+    assert plan.without_history(ingest) == ["ABC"]
+    all_of(ingest, "update market.symbols set added_at = added_at - interval '2 days' returning 1")
+    assert plan.without_history(ingest) == []
 
 
 def test_pounds_that_were_pence_are_priced_anew(ingest: Connection) -> None:
     """500 at 1.25 dollars a pound: 625 dollars as pounds, 6.25 as pence."""
     with ingest:
-        symbols.store(ingest, [listing("BBB", "GBP")], FRIDAY)
+        companies.store(ingest, [listing("BBB", "GBP")], FRIDAY)
     add_bar(ingest, "BBB", FRIDAY, 500.0)
     with ingest:
         fx_rates.load_fx_rates(ingest, FRIDAY, rates(("2020-06-12", 1.0, 0.8)))
     assert all_of(ingest, "select close_usd from market.prices") == [(625.0,)]
     with ingest:
-        symbols.store(ingest, [listing("BBB", "GBX")], FRIDAY)
+        companies.store(ingest, [listing("BBB", "GBX")], FRIDAY)
     assert all_of(ingest, "select close_usd from market.prices") == [(6.25,)]
 
 
 def test_a_late_rate_fills_what_it_can_reach_and_marks_those_weeks(ingest: Connection) -> None:
     """Friday's rate reaches Friday and the next Monday, not the day before."""
     with ingest:
-        symbols.store(ingest, [listing("BBB", "GBP"), listing("AAA")], FRIDAY)
+        companies.store(ingest, [listing("BBB", "GBP"), listing("AAA")], FRIDAY)
     for day in (date(2020, 6, 11), FRIDAY, MONDAY):
         add_bar(ingest, "BBB", day, 4.0)
     add_bar(ingest, "AAA", FRIDAY, 4.0, missing=None)
@@ -113,7 +160,7 @@ def test_a_late_rate_fills_what_it_can_reach_and_marks_those_weeks(ingest: Conne
 
 def test_a_corrected_rate_mends_the_bars_that_used_it(ingest: Connection) -> None:
     with ingest:
-        symbols.store(ingest, [listing("BBB", "GBP")], FRIDAY)
+        companies.store(ingest, [listing("BBB", "GBP")], FRIDAY)
     add_bar(ingest, "BBB", FRIDAY, 4.0)
     with ingest:
         fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.8)))
@@ -126,7 +173,7 @@ def test_a_corrected_rate_mends_the_bars_that_used_it(ingest: Connection) -> Non
 
 def test_a_split_that_moves_to_another_day_is_not_applied_twice(ingest: Connection) -> None:
     with ingest:
-        symbols.store(ingest, [listing("AAA")], FRIDAY)
+        companies.store(ingest, [listing("AAA")], FRIDAY)
         assert splits.store(ingest, "AAA", [Split(date(2020, 7, 10), 4.0)]) == 1
         assert splits.store(ingest, "AAA", [Split(date(2020, 7, 10), 4.0)]) == 0
         assert splits.store(ingest, "AAA", [Split(date(2020, 7, 11), 4.0)]) == 2  # one new, one gone
@@ -141,23 +188,15 @@ def test_splits_of_a_stranger_are_refused(ingest: Connection) -> None:
         splits.store(ingest, "ZZZ", [])
 
 
-def test_a_run_keeps_the_market_date_that_it_began_with(ingest: Connection) -> None:
-    """The clock moved on between two tries of a run: the second try still speaks of Friday."""
-    with ingest:
-        assert market_date.recorded_market_date(ingest, "dag/run", FRIDAY, "sample market") == FRIDAY
-        assert market_date.recorded_market_date(ingest, "dag/run", MONDAY, "sample market") == FRIDAY
-        assert market_date.recorded_market_date(ingest, "dag/next", MONDAY, "sample market") == MONDAY
-
-
 def test_a_connection_commits_at_its_end_step_by_step_inside_and_not_after_an_error(
     warehouse_settings: Settings, ingest: Connection
 ) -> None:
     url = warehouse_settings.required("warehouse_ingest_url")
     with connect(url, "test") as outer, outer:
-        symbols.store(outer, [listing("AAA")], FRIDAY)
+        companies.store(outer, [listing("AAA")], FRIDAY)
     with pytest.raises(ZeroDivisionError), connect(url, "test") as broken:
-        symbols.store(broken, [listing("BBB")], FRIDAY)
+        companies.store(broken, [listing("BBB")], FRIDAY)
         raise ZeroDivisionError
     with connect(url, "test") as plain:
-        symbols.store(plain, [listing("CCC")], FRIDAY)
+        companies.store(plain, [listing("CCC")], FRIDAY)
     assert all_of(ingest, "select symbol from market.symbols order by 1") == [("AAA",), ("CCC",)]

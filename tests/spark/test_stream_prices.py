@@ -25,7 +25,12 @@ def payload(series: dict[str, Any], symbol: str = "AAA") -> bytes:
 
 
 def message(value: bytes | None, offset: int = 0, headers: dict[str, str] | None = None) -> tuple[Any, ...]:
-    given = {"symbol": "AAA", "requested_at": "2020-06-12T22:25:00.000001+00:00", "market_date": "2020-06-12"}
+    given = {
+        "symbol": "AAA",
+        "requested_at": "2026-01-02T03:04:05.000001+00:00",
+        "market_time": "2020-06-12T22:25:00+00:00",
+        "market_date": "2020-06-12",
+    }
     packed = [(name, text.encode()) for name, text in (given if headers is None else headers).items()]
     return (b"AAA", value, "t", 0, offset, packed)
 
@@ -47,7 +52,8 @@ def test_a_good_bar_arrives_as_numbers(spark: SparkSession) -> None:
     assert row.asDict() == {
         "partition": 0,
         "kafka_offset": 0,
-        "requested_at": datetime(2020, 6, 12, 22, 25, 0, 1),  # noqa: DTZ001 - Spark gives the session's zone, UTC
+        "requested_at": datetime(2026, 1, 2, 3, 4, 5, 1),  # noqa: DTZ001 - Spark gives the session's zone, UTC
+        "market_time": datetime(2020, 6, 12, 22, 25),  # noqa: DTZ001
         "outputsize": "compact",
         "symbol": "AAA",
         "day": date(2020, 6, 12),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hedge_master.sample_market.blemish import Blemish
 from hedge_master.settings import SettingsError, daily_schedule, load_settings
 
 
@@ -27,6 +28,13 @@ def test_everything_has_a_default_except_secrets_and_addresses_of_the_warehouse(
         ("HM_KAFKA_PORT", "80", 'HM_KAFKA_PORT is "80": Input should be greater than or equal to 1024'),
         ("HM_DAILY_SCHEDULE_TIME", "25:00", 'HM_DAILY_SCHEDULE_TIME is "25:00": not a time of day (HH:MM)'),
         ("HM_DAILY_SCHEDULE_TIMEZONE", "Mars", 'HM_DAILY_SCHEDULE_TIMEZONE is "Mars": not a time zone'),
+        (
+            "HM_SAMPLE_MARKET_BLEMISHES",
+            "correction,rain",
+            'HM_SAMPLE_MARKET_BLEMISHES is "correction,rain": neither all, none, nor names with commas between of: '
+            "holiday_zeros, correction, missing_day, half_finished_bar, delisting, ipo, ticker_reuse, reverse_split, "
+            "no_ecb_rate, earnings_moves, minor_units",
+        ),
         ("HM_ALPHA_VANTAGE_BASE_URL", "alpha", 'HM_ALPHA_VANTAGE_BASE_URL is "alpha": not an address'),
         ("HM_KAFKA_PROT", "1", "HM_KAFKA_PROT is no setting of Hedge Master"),
     ],
@@ -35,6 +43,13 @@ def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: str, comp
     with pytest.raises(SettingsError) as error:
         load_settings({name: value})
     assert complaint in str(error.value)
+
+
+def test_blemishes_are_all_on_unless_named() -> None:
+    assert load_settings({}).sample_market_blemishes == frozenset(Blemish)
+    assert load_settings({"HM_SAMPLE_MARKET_BLEMISHES": "none"}).sample_market_blemishes == frozenset()
+    chosen = load_settings({"HM_SAMPLE_MARKET_BLEMISHES": "correction, ipo"})
+    assert chosen.sample_market_blemishes == {Blemish.CORRECTION, Blemish.IPO}
 
 
 def test_a_wrong_address_does_not_show_its_password() -> None:

@@ -6,22 +6,31 @@ import csv
 import io
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
+from typing import Any
 
 from hedge_master.alpha_vantage.errors import UnreadableAnswer
 
-US_LISTING = {"region": "United States", "timezone": "US/Eastern", "currency": "USD"}
+# LISTING_STATUS names none of these: it lists US markets only.
+US_LISTING: dict[str, Any] = {
+    "region": "United States",
+    "timezone": "US/Eastern",
+    "closes": time(16),
+    "currency": "USD",
+}
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A symbol as the API names it. `currency` and `exchange` are None where the answer has none."""
+    """A symbol as the API names it. `currency`, `exchange` and `closes` (the local time at which the regular session
+    ends) are None where the answer has none."""
 
     symbol: str
     name: str
     type: str
     region: str
     timezone: str
+    closes: time | None
     currency: str | None
     exchange: str | None
     status: str
@@ -67,6 +76,7 @@ def matches(body: bytes) -> list[Listing]:
                 type=match["3. type"],
                 region=match["4. region"],
                 timezone=match["7. timezone"],
+                closes=_clock_time(match["6. marketClose"]),
                 currency=match["8. currency"] or None,
                 exchange=None,
                 status="active",
@@ -101,6 +111,14 @@ def _rows(body: bytes, columns: set[str]) -> list[dict[str, str]]:
         # Not a word of the body: a notice in it may echo the API key.
         raise UnreadableAnswer(f"{len(body)} bytes that are no CSV with {', '.join(sorted(missing))}")
     return list(reader)
+
+
+def _clock_time(text: str) -> time | None:
+    """None where a market has no hours ("N/A", say): its bars then count as final."""
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _day(text: str) -> date | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
@@ -28,10 +29,15 @@ REDACTED = "[API key]"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as it came: the raw body and the UTC time at which it was asked for."""
+    """One answer as it came: the raw body, the UTC time at which it was asked for, and the far end's own clock.
+
+    `market_time` is the HTTP header Date (RFC 9110): which sessions had closed is measured by the clock of whoever
+    tells the prices. The sample market's stands in another year than ours.
+    """
 
     body: bytes
     requested_at: datetime
+    market_time: datetime
 
 
 class AlphaVantageClient:
@@ -110,10 +116,18 @@ class AlphaVantageClient:
             raise UnreadableAnswer(
                 f"{function} {_subject(parameters)}: {len(response.content)} bytes that are no such answer"
             )
-        return Answer(response.content, requested_at)
+        return Answer(response.content, requested_at, _date_of(response, requested_at))
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._api_key, REDACTED)
+
+
+def _date_of(response: httpx.Response, otherwise: datetime) -> datetime:
+    """The answer's Date; `otherwise` where a server sends none that can be read (RFC 9110 lets it)."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return otherwise
 
 
 def _looks_like_a_series(body: bytes) -> bool:

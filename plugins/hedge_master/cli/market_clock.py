@@ -1,4 +1,4 @@
-"""`hm market-clock`: the date that the sample market has reached."""
+"""`hm market-clock`: the moment that the sample market has reached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hedge_master.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The sample market's clock: it knows nothing after its date, and it never goes back.",
+    help="The sample market's clock: it knows nothing after its moment, and it never goes back.",
 )
 
 
@@ -27,14 +27,23 @@ def _sample_market() -> Settings:
 
 @app.command()
 def show() -> None:
-    """Print the market date."""
-    typer.echo(clock_client.market_date(_sample_market().sample_market_url).isoformat())
+    """Print the market date and, inside a day, the time."""
+    typer.echo(clock_client.clock(_sample_market().sample_market_url).moment)
 
 
-@app.command("set", epilog="Example: hm market-clock set 2020-07-01")
-def set_(day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The new market date.")]) -> None:
-    """Move the clock forward to a date."""
-    typer.echo(clock_client.set_market_date(_sample_market().sample_market_url, day.date()).isoformat())
+@app.command("set", epilog="Example: hm market-clock set 2020-07-01 --time 15:00")
+def set_(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The new market date.")],
+    at: Annotated[
+        datetime | None, typer.Option("--time", formats=["%H:%M"], help="UTC time inside the day; else its end.")
+    ] = None,
+) -> None:
+    """Move the clock forward to a date: to its end, or to a time inside it."""
+    url = _sample_market().sample_market_url
+    if at is None:
+        typer.echo(clock_client.set_market_date(url, day.date()))
+    else:
+        typer.echo(clock_client.set_market_time(url, day.date(), at.time()))
 
 
 @app.command(epilog="Example: hm market-clock advance 5")

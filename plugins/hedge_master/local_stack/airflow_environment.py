@@ -72,6 +72,7 @@ def _configuration(stack: Stack) -> dict[str, str]:
         "COSMOS__CACHE_DIR": str(stack.folders.data("airflow") / "cosmos"),
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # each step of a DAG waits for one of these; the default is 1 s
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",

@@ -39,6 +39,14 @@ def demo() -> None:
     run_demo(open_stack(create=True))
 
 
+@app.command("next-day")
+def next_day() -> None:
+    """Lets one trading day of the sample market go by, and tells what it brought."""
+    from hedge_master.local_stack.next_day import next_day as run_next_day
+
+    run_next_day(open_stack())
+
+
 @app.command()
 def status() -> None:
     """Shows each service, each DAG's last run, the market date and the newest bar."""

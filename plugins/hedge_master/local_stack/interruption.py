@@ -32,6 +32,8 @@ def _end(number: int, frame: FrameType | None) -> None:
     line = "interrupted"
     if command in STARTS_SERVICES:
         line += f": services that run go on; `make {command}` goes on from here, `make down` stops them"
+    elif command == "next-day":
+        line += ": what was begun goes on in Airflow; `make status` shows it"
     front = SHOW_CURSOR if os.isatty(1) else ""
     os.write(1, f"{front}{line}\n".encode())  # print() may be what was interrupted
     os._exit(EXIT_CODE)

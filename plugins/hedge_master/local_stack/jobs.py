@@ -14,7 +14,7 @@ from hedge_master.local_stack.stack import PYTHON, SUPERSET_CONFIG, SUPERSET_PYT
 from hedge_master.local_stack.stamps import fingerprint, is_done, mark_done
 from hedge_master.local_stack.steps import Step
 from hedge_master.local_stack.superset_environment import superset_environment
-from hedge_master.settings import REPO_ROOT
+from hedge_master.settings import REPO_ROOT, dbt_manifest
 
 DBT_PROJECT = REPO_ROOT / "dbt_project"
 
@@ -73,9 +73,12 @@ def _dbt_manifest(stack: Stack) -> bool:
     folders = [DBT_PROJECT / name for name in ("models", "macros", "tests", "seeds")]
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     inputs = fingerprint([version("dbt-core"), str(DBT_PROJECT)], sources + files)
-    if is_done(stack.folders, "dbt-manifest", inputs) and (DBT_PROJECT / "target" / "manifest.json").exists():
+    # In HM_HOME, not in the checkout: two stacks of one checkout must not write one file.
+    target = dbt_manifest(stack.settings).parent
+    if is_done(stack.folders, "dbt-manifest", inputs) and dbt_manifest(stack.settings).exists():
         return False
     place = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    place += ["--target-path", str(target), "--log-path", str(target)]
     command = [str(REPO_ROOT / ".venv" / "bin" / "dbt"), "parse", *place]
     run_logged(stack, "dbt-manifest", command, without_secrets(stack.environ) | dbt_environment(stack.settings))
     mark_done(stack.folders, "dbt-manifest", inputs)

@@ -59,12 +59,19 @@ def _format(stack: Stack, configuration: str, storage: Path) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     for_format = stack.folders.run / "kafka-format.properties"
     for_format.write_text(configuration.replace("@STORAGE@", str(beside)))
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(for_format))
+    tool = ("kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(for_format))
     made = run(_java_call("128m", *tool))
     if made.returncode:
         raise StackError(f"Kafka's storage could not be made: {made.stdout.strip()[-600:]}")
     beside.rename(storage)
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka's own tool makes it: 16 bytes in base64 without a leading dash, which reads as an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
 
 
 def answers(stack: Stack) -> bool:

@@ -1,9 +1,9 @@
-"""Runs the whole pipeline once through Airflow, and waits until everything that follows from it has ended."""
+"""Runs the pipeline through Airflow, whole or for one more day, and waits until all that follows from it has ended."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,7 @@ SYNC, BACKFILL, DAILY, STREAM, BUILD = (
 )
 DAGS = (SYNC, BACKFILL, DAILY, STREAM, BUILD)
 CAUSED_BY = ((STREAM, (BACKFILL, DAILY)), (BUILD, (STREAM,)))
-SECONDS_BETWEEN_QUESTIONS = 1.0
+SECONDS_BETWEEN_QUESTIONS = 0.5
 SECONDS_FOR_PARSING = 180
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
@@ -33,14 +33,27 @@ class Pipeline:
     bars: Callable[[], int]
     seen_before: set[tuple[str, str]] = field(default_factory=set)
 
-    def run(self) -> None:
-        """Symbols, histories, latest prices; then the stream and the models that those cause. Raises StackError."""
+    def run_whole(self) -> None:
+        """Symbols, then histories and latest prices side by side; then the stream and the models. Raises StackError."""
+        self._begin()
+        self._step("symbols", {SYNC: {}})
+        # Published together, both are read by one start of Spark. The daily run would fail while there are no symbols:
+        # its schedule is switched on only now.
+        self._step("price histories and latest prices", {BACKFILL: {}, DAILY: {}})
+        self._wait_for_followers()
+
+    def run_next_day(self) -> None:
+        """One more trading day of the sample market, as its schedule would run it. Raises StackError."""
+        self._begin()
+        self._step("the day's prices", {DAILY: {"next_market_day": True}})
+        self._wait_for_followers()
+
+    def _begin(self) -> None:
         self._wait_until_read()
         for dag_id in (STREAM, BUILD):
             self.api.unpause(dag_id)
-        self._step("symbols", SYNC)
-        self._step("price histories", BACKFILL)
-        self._step("latest prices", DAILY)
+
+    def _wait_for_followers(self) -> None:
         for follower, causes in CAUSED_BY:
             self._wait_until_quiet(follower, causes)
 
@@ -58,16 +71,20 @@ class Pipeline:
                 (run.dag_id, run.run_id) for dag in DAGS for run in self.api.runs(dag) if not run.is_active
             }
 
-    def _step(self, title: str, dag_id: str) -> None:
-        """One DAG run. Its schedule is switched on only now: the daily run would fail while there are no symbols."""
-        self.api.unpause(dag_id)
-        run_id = self.api.trigger(dag_id)
+    def _step(self, title: str, wanted: Mapping[str, Mapping[str, object]]) -> None:
+        """One run of each DAG, side by side. `wanted`: DAG id -> parameters."""
+        for dag_id in wanted:
+            self.api.unpause(dag_id)
+        ordered = [(dag_id, self.api.trigger(dag_id, conf)) for dag_id, conf in wanted.items()]
         with moving(title) as figure:
-            while (run := self.api.run(dag_id, run_id)).is_active:
+            while True:
+                runs = [self.api.run(*each) for each in ordered]
+                self._fail_if_failed(runs)
+                if not any(run.is_active for run in runs):
+                    break
                 self._show(figure, title)
                 time.sleep(SECONDS_BETWEEN_QUESTIONS)
-            self._fail_if_failed([run])
-            done(f"{title} ({dag_id})", figure.seconds)
+            done(f"{title} ({', '.join(wanted)})", figure.seconds)
 
     def _wait_until_quiet(self, follower: str, causes: tuple[str, ...]) -> None:
         """Until the causes have ended, no event waits for the follower, no run of it is under way, and one of them

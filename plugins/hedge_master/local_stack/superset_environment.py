@@ -27,6 +27,7 @@ def superset_environment(stack: Stack) -> dict[str, str]:
         "SUPERSET_WAREHOUSE_PASSWORD": unquote(reader.password or ""),
         "SUPERSET_ADMIN_PASSWORD": stack.secret("SUPERSET_ADMIN_PASSWORD"),
         "SUPERSET_ANALYST_PASSWORD": stack.secret("SUPERSET_ANALYST_PASSWORD"),
+        "SUPERSET_DATA_SOURCE": "sample" if settings.uses_sample_market else _host(settings.alpha_vantage_url),
         "SUPERSET_CONFIG_PATH": str(SUPERSET_CONFIG / "superset_config.py"),
         "SUPERSET_HOME": str(stack.folders.data("superset")),
         "SUPERSET_PORT": str(settings.superset_port),
@@ -35,3 +36,7 @@ def superset_environment(stack: Stack) -> dict[str, str]:
         "SCARF_ANALYTICS": "false",
         "DO_NOT_TRACK": "1",
     }
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

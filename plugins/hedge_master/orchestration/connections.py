@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, get_current_context
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient
-from hedge_master.ingestion.market_date import market_date_of_run, recorded_market_date
+from hedge_master.ingestion.market_date import RunTimes, start_market_day
 from hedge_master.settings import Settings, SettingsError, load_settings
 from hedge_master.warehouse.connection import connect
 
@@ -49,18 +49,14 @@ def run_id() -> str:
     return f"{run.dag_id}/{run.run_id}"
 
 
-def start_run() -> date:
-    """Take the market date of this run, keep it in the warehouse, and return it."""
-    settings = load_settings()
-    day, source = market_date_of_run(settings, _interval_end(get_current_context()))
+def start_run(*, next_day: bool = False) -> date:
+    """The market date of this run (see `start_market_day`)."""
+    run = get_current_context()["dag_run"]
+    began = run.start_date or run.run_after
+    # A run that was triggered by hand without a data interval counts from when it was due.
+    times = RunTimes(run.run_type == "scheduled", run.run_after, began, run.data_interval_end or run.run_after)
     with warehouse() as connection:
-        return recorded_market_date(connection, run_id(), day, source)
-
-
-def _interval_end(context: Any) -> datetime:
-    """End of the data interval; a run that was triggered by hand without one counts from when it was due."""
-    end: datetime = context.get("data_interval_end") or context["dag_run"].run_after
-    return end
+        return start_market_day(load_settings(), connection, run_id(), times, next_day)
 
 
 def _application() -> str:

@@ -1,10 +1,32 @@
-"""The tasks that the daily run and the backfill share: rates and splits first, then the prices, chunk by chunk."""
+"""The tasks that DAGs share: which symbols exist; then rates and splits first, and the prices, chunk by chunk."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow.sdk import Asset, task
+
+
+def sync_known_symbols(after: Any = None) -> Any:
+    """Adds, behind the task `after`, the tasks that learn which symbols exist; returns the last of them."""
+
+    @task
+    def sync_listings() -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_listings()
+
+    @task
+    def sync_searched(params: Any = None) -> dict[str, int]:
+        from hedge_master.orchestration import tasks
+
+        return tasks.sync_searched(params.get("keywords") or [])
+
+    listed = sync_listings()
+    if after is not None:
+        after >> listed
+    # Searches name no status, so they come after the listings, which do.
+    return listed >> sync_searched()
 
 
 def publish_planned(plan: Any, outputsize: str, published: Asset) -> None:

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from hedge_master.ingestion import fx_rates, lag, plan, publisher, splits, symbols
 from hedge_master.ingestion.ledger import Ledger
+from hedge_master.ingestion.market_date import SampleMarketEnded
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.orchestration.connections import alpha_vantage, kafka_producer, run_id, start_run, warehouse
 from hedge_master.settings import load_settings
@@ -27,6 +28,14 @@ class Plan(TypedDict):
 
     market_date: str
     chunks: list[list[str]]
+
+
+def start_market_day(params: dict[str, Any]) -> str:
+    """The market date of the run, after the sample market's clock was moved where the run is to do that."""
+    try:
+        return start_run(next_day=params["next_market_day"]).isoformat()
+    except SampleMarketEnded as ended:
+        raise AirflowSkipException(str(ended)) from None
 
 
 def sync_listings() -> dict[str, int]:
@@ -75,8 +84,9 @@ def _planned(market_date: date, wanted: list[str]) -> Plan:
 
 def load_fx_rates(planned: Plan) -> int:
     """The ECB's rates up to the market date into market.fx_rates; returns how many were new."""
+    history = fx_rates.fetch_ecb_history(load_settings().ecb_rates_address)
     with warehouse() as connection:
-        return fx_rates.load_fx_rates(connection, date.fromisoformat(planned["market_date"]))
+        return fx_rates.load_fx_rates(connection, date.fromisoformat(planned["market_date"]), history)
 
 
 def sync_splits(planned: Plan) -> dict[str, int]:

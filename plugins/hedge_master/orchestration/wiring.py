@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pendulum
-from airflow.sdk import Asset
+from airflow.sdk import Asset, CronTriggerTimetable
 
 from hedge_master.settings import daily_schedule, load_settings
 
@@ -38,12 +38,11 @@ class Tag(StrEnum):
     ON_DEMAND = "on demand"
 
 
-def daily_after_us_close() -> str:
-    """Cron expression of the daily run; HM_DAILY_SCHEDULE_TIME, 22:25 as in 2020."""
-    return daily_schedule(load_settings())[0]
+def daily_after_us_close() -> CronTriggerTimetable:
+    """The schedule of the daily run: HM_DAILY_SCHEDULE_TIME, 22:25 as in 2020.
 
-
-def daily_start() -> pendulum.DateTime:
-    """The start date in the zone of the daily run: Airflow reads the zone of a cron expression from it."""
-    zone = daily_schedule(load_settings())[1].key
-    return pendulum.datetime(2020, 1, 1, tz=zone)
+    Its DAG has no start date: so the first run is the next one that falls due, not the one before the DAG was switched
+    on, which would run beside the demo's own.
+    """
+    expression, zone = daily_schedule(load_settings())
+    return CronTriggerTimetable(expression, timezone=zone.key)

@@ -33,7 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     # No access log: it would write the caller's API key, which stands in the URL.
-    uvicorn.run(app, host=LOOPBACK, port=settings.sample_market_port, access_log=False, log_level="info")
+    # No Date header of uvicorn's: the application sets it, to the market clock.
+    uvicorn.run(
+        app,
+        host=LOOPBACK,
+        port=settings.sample_market_port,
+        access_log=False,
+        log_level="info",
+        date_header=False,
+    )
     return 0
 
 

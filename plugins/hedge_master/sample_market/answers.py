@@ -7,10 +7,15 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import cast
+from typing import Any
 
+import numpy.typing as npt
+
+from hedge_master.sample_market.ecb import PUBLISHED_AT
+from hedge_master.sample_market.fx import RateSeries
 from hedge_master.sample_market.listing import History, Listing, Split
 from hedge_master.sample_market.names import SIMULATED
+from hedge_master.sample_market.sessions import Days
 
 COMPACT_ROWS = 100
 
@@ -22,6 +27,13 @@ _DAILY_BAR_JSON = """        "%s": {
             "5. volume": "%d"
         }"""
 _DAILY_BAR_CSV = "%s,%.4f,%.4f,%.4f,%.4f,%d\n"
+_RATE_BAR_JSON = """        "%s": {
+            "1. open": "%.5f",
+            "2. high": "%.5f",
+            "3. low": "%.5f",
+            "4. close": "%.5f"
+        }"""
+_RATE_BAR_CSV = "%s,%.5f,%.5f,%.5f,%.5f\n"
 _SEARCH_FIELDS = (
     "symbol",
     "name",
@@ -40,7 +52,7 @@ def as_json(content: object) -> str:
     return json.dumps(content, indent=4)
 
 
-def _as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -48,14 +60,26 @@ def _as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _newest_first(history: History, full: bool) -> list[tuple[object, ...]]:
-    """(day, open, high, low, close, volume) for each bar, or for the latest COMPACT_ROWS."""
+def _newest_first(full: bool, days: Days, *columns: npt.NDArray[Any]) -> list[tuple[object, ...]]:
+    """(day, value of each column) for each bar, or for the latest COMPACT_ROWS."""
     part = slice(None) if full else slice(-COMPACT_ROWS, None)
-    days = [day.isoformat() for day in history.days[part].tolist()]
-    columns = cast(list[list[float]], history.prices[part].T.tolist())
-    volumes = cast(list[int], history.volumes[part].tolist())
-    rows: list[tuple[object, ...]] = list(zip(days, *columns, volumes, strict=True))
-    return rows[::-1]
+    texts = [day.isoformat() for day in days[part].tolist()]
+    return list(zip(texts, *(column[part].tolist() for column in columns), strict=True))[::-1]
+
+
+def _daily_rows(history: History, full: bool) -> list[tuple[object, ...]]:
+    return _newest_first(full, history.days, *history.prices.T, history.volumes)
+
+
+def _size(full: bool) -> str:
+    return "Full size" if full else "Compact"
+
+
+def _time_series(meta: dict[str, str], name: str, bars: Iterable[str]) -> str:
+    """An answer of "Meta Data" and bars that are laid out already."""
+    # Put together by hand: json.dumps with an indent takes ten times as long for 6,000 bars.
+    head = as_json({"Meta Data": meta}).removesuffix("\n}")
+    return f'{head},\n    "{name}": {{\n' + ",\n".join(bars) + "\n    }\n}"
 
 
 def daily_json(symbol: str, history: History, full: bool) -> str:
@@ -64,19 +88,36 @@ def daily_json(symbol: str, history: History, full: bool) -> str:
         "1. Information": "Daily Prices (open, high, low, close) and Volumes",
         "2. Symbol": symbol,
         "3. Last Refreshed": str(history.days[-1]),
-        "4. Output Size": "Full size" if full else "Compact",
+        "4. Output Size": _size(full),
         "5. Time Zone": "US/Eastern",
     }
-    head = as_json({"Meta Data": meta}).removesuffix("\n}")
-    # Formatted by hand: json.dumps with an indent takes ten times as long for 6,000 bars.
-    bars = ",\n".join([_DAILY_BAR_JSON % row for row in _newest_first(history, full)])
-    return f'{head},\n    "Time Series (Daily)": {{\n{bars}\n    }}\n}}'
+    return _time_series(meta, "Time Series (Daily)", [_DAILY_BAR_JSON % row for row in _daily_rows(history, full)])
 
 
 def daily_csv(history: History, full: bool) -> str:
     """TIME_SERIES_DAILY with datatype=csv."""
-    bars = [_DAILY_BAR_CSV % row for row in _newest_first(history, full)]
+    bars = [_DAILY_BAR_CSV % row for row in _daily_rows(history, full)]
     return "timestamp,open,high,low,close,volume\n" + "".join(bars)
+
+
+def rates_json(base: str, quote: str, series: RateSeries, full: bool) -> str:
+    """FX_DAILY; `series` has a bar at least."""
+    meta = {
+        "1. Information": "Forex Daily Prices (open, high, low, close)",
+        "2. From Symbol": base,
+        "3. To Symbol": quote,
+        "4. Output Size": _size(full),
+        "5. Last Refreshed": f"{series.days[-1]} {PUBLISHED_AT}",
+        "6. Time Zone": "UTC",
+    }
+    rows = _newest_first(full, series.days, *series.prices.T)
+    return _time_series(meta, "Time Series FX (Daily)", [_RATE_BAR_JSON % row for row in rows])
+
+
+def rates_csv(series: RateSeries, full: bool) -> str:
+    """FX_DAILY with datatype=csv."""
+    bars = [_RATE_BAR_CSV % row for row in _newest_first(full, series.days, *series.prices.T)]
+    return "timestamp,open,high,low,close\n" + "".join(bars)
 
 
 def _split_rows(splits: Sequence[Split]) -> list[tuple[str, str]]:
@@ -90,7 +131,7 @@ def splits_json(symbol: str, splits: Sequence[Split]) -> str:
 
 
 def splits_csv(splits: Sequence[Split]) -> str:
-    return _as_csv(("effective_date", "split_factor"), _split_rows(splits))
+    return as_csv(("effective_date", "split_factor"), _split_rows(splits))
 
 
 def _kind(word: str, listing: Listing) -> str:
@@ -119,7 +160,7 @@ def search_json(matches: Sequence[tuple[Listing, float]]) -> str:
 
 
 def search_csv(matches: Sequence[tuple[Listing, float]]) -> str:
-    return _as_csv(_SEARCH_FIELDS, [_search_row(*match) for match in matches])
+    return as_csv(_SEARCH_FIELDS, [_search_row(*match) for match in matches])
 
 
 def listing_status_csv(listings: Iterable[Listing], day: date) -> str:
@@ -136,4 +177,4 @@ def listing_status_csv(listings: Iterable[Listing], day: date) -> str:
         )
         for listing in listings
     )
-    return _as_csv(("symbol", "name", "exchange", "assetType", "ipoDate", "delistingDate", "status"), rows)
+    return as_csv(("symbol", "name", "exchange", "assetType", "ipoDate", "delistingDate", "status"), rows)

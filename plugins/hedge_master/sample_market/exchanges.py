@@ -7,7 +7,10 @@ those suffixes are ours. The UTC label is a constant, as in the real answers (su
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+
+from hedge_master.sample_market.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,31 @@ class Market:
     decimals: int
     fine_below: float
     legal_forms: tuple[str, ...]
+
+    def share_over(self, moment: Moment) -> float:
+        """How much of the session of the moment's day is over: 0 until it opens, 1 from its close on.
+
+        Every session of these markets lies inside one day of UTC. Breaks at noon do not count.
+        """
+        if moment.at is None:
+            return 1.0
+        opens, closes = (self._utc_minutes(text) for text in (self.opens, self.closes))
+        return min(max((_minutes(f"{moment.at:%H:%M}") - opens) / (closes - opens), 0.0), 1.0)
+
+    def open_now(self, moment: Moment) -> bool:
+        """From the opening to just before the close, if the moment's day is a session."""
+        if moment.at is None:
+            return False
+        now = _minutes(f"{moment.at:%H:%M}")
+        return self._utc_minutes(self.opens) <= now < self._utc_minutes(self.closes)
+
+    def _utc_minutes(self, local: str) -> int:
+        return _minutes(local) - round(float(self.utc.removeprefix("UTC")) * 60)
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 UNITED_STATES = Market(
@@ -65,6 +93,9 @@ OSLO = Market(".OSL", "XOSL", "NOK", "Oslo", "UTC+02", "09:00", "16:20", 90.0, 2
 MEXICO = Market(".MEX", "XMEX", "MXN", "Mexico", "UTC-06", "08:30", "15:00", 40.0, 2, 1.0, ("SAB de CV",))
 WARSAW = Market(".WAR", "XWAR", "PLN", "Warsaw", "UTC+02", "09:00", "17:00", 45.0, 2, 1.0, ("SA",))
 
+# Of the fixed cast only (see cast.py): its currency is one that the ECB gives no rate for.
+TAIPEI = Market(".TAI", "XTAI", "TWD", "Taiwan", "UTC+08", "09:00", "13:30", 60.0, 2, 1.0, ("Co Ltd",))
+
 # Shenzhen keeps Shanghai's calendar. Real stocks only.
 SHENZHEN = Market(".SHZ", "XSHG", "CNY", "Shenzhen", "UTC+08", "09:30", "15:00", 15.0, 2, 1.0, ("Co Ltd",))
 
@@ -93,4 +124,26 @@ SIMULATED_MARKETS: tuple[Market, ...] = (
 # Simulated symbols are dealt to these in turn: every market once, then the big ones again.
 DEAL: tuple[Market, ...] = (*SIMULATED_MARKETS, UNITED_STATES, LONDON, UNITED_STATES, TOKYO, UNITED_STATES)
 
-MARKETS: tuple[Market, ...] = (*SIMULATED_MARKETS, SHENZHEN)
+MARKETS: tuple[Market, ...] = (*SIMULATED_MARKETS, TAIPEI, SHENZHEN)
+
+# The currency of which a quoted one is the hundredth.
+MAJOR_UNITS = {"GBX": "GBP", "ZAc": "ZAR"}
+
+
+def major_unit(market: Market) -> str:
+    """The currency in which companies of the market report: pounds where shares are quoted in pence."""
+    return MAJOR_UNITS.get(market.currency, market.currency)
+
+
+@cache
+def in_major_units(market: Market) -> Market:
+    """The market with its shares quoted in pounds and rand, not in pence and cents; others as they are."""
+    if market.currency not in MAJOR_UNITS:
+        return market
+    return replace(
+        market,
+        currency=MAJOR_UNITS[market.currency],
+        typical_price=market.typical_price / 100,
+        decimals=market.decimals + 2,
+        fine_below=market.fine_below / 100,
+    )

@@ -47,7 +47,7 @@ class Listing:
     exchange: NASDAQ or NYSE for US symbols, "" elsewhere (Alpha Vantage tells it for US symbols only).
     ipo: the date that LISTING_STATUS tells. first_bar: the server does not know the symbol before.
     last_bar: it counts as delisted after this day; None = it trades on.
-    serial: number of a simulated symbol; None = real prices.
+    identity: what its path is a function of, beside the seed; None = real prices.
     """
 
     symbol: str
@@ -57,17 +57,14 @@ class Listing:
     ipo: date
     first_bar: date
     last_bar: date | None
-    serial: int | None = None
+    identity: str | None = None
 
     @property
     def simulated(self) -> bool:
-        return self.serial is not None
+        return self.identity is not None
 
     def known(self, day: date) -> bool:
         return self.first_bar <= day
 
     def delisted(self, day: date) -> bool:
         return self.last_bar is not None and self.last_bar < day
-
-    def listed(self, day: date) -> bool:
-        return self.known(day) and not self.delisted(day)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from hedge_master.sample_market import answers, notices
+from hedge_master.sample_market import answers, earnings, notices
+from hedge_master.sample_market.fx import ExchangeRates
 from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.listing import Listing
+from hedge_master.sample_market.market_status import market_status
+from hedge_master.sample_market.moment import Moment
 from hedge_master.sample_market.universe import Universe
 
 JSON_TYPE: Final = "application/json"
@@ -43,15 +46,20 @@ def _choice(parameters: Mapping[str, str], name: str, allowed: tuple[str, ...]) 
 class QueryDesk:
     """Answers one call: key first, then limits, then the call itself, as the real API does."""
 
-    def __init__(self, universe: Universe, limits: CallLimits, today: Callable[[], date]) -> None:
+    def __init__(self, universe: Universe, rates: ExchangeRates, limits: CallLimits, now: Callable[[], Moment]) -> None:
         self._universe = universe
+        self._rates = rates
         self._limits = limits
-        self._today = today
-        self._functions: dict[str, Callable[[Mapping[str, str], date], Answer]] = {
+        self._now = now
+        self._functions: dict[str, Callable[[Mapping[str, str], Moment], Answer]] = {
             "TIME_SERIES_DAILY": self._daily,
             "SYMBOL_SEARCH": self._search,
             "LISTING_STATUS": self._listing_status,
             "SPLITS": self._splits,
+            "FX_DAILY": self._fx_daily,
+            "EARNINGS": self._earnings,
+            "EARNINGS_CALENDAR": self._earnings_calendar,
+            "MARKET_STATUS": self._market_status,
         }
 
     def answer(self, parameters: Mapping[str, str]) -> Answer:
@@ -67,55 +75,91 @@ class QueryDesk:
         try:
             if served is None:
                 raise InvalidCall(function)
-            return served(parameters, self._today())
+            return served(parameters, self._now())
         except InvalidCall as error:
             return Answer(answers.as_json(notices.invalid_call(error.function)), JSON_TYPE)
 
-    def _listing(self, parameters: Mapping[str, str], day: date) -> Listing | None:
-        return self._universe.find(parameters.get("symbol", ""), day)
+    def _listing(self, parameters: Mapping[str, str], moment: Moment) -> Listing | None:
+        return self._universe.find(parameters.get("symbol", ""), moment)
 
-    def _daily(self, parameters: Mapping[str, str], day: date) -> Answer:
+    def _daily(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
         full = _choice(parameters, "outputsize", ("compact", "full")) == "full"
         datatype = _choice(parameters, "datatype", ("json", "csv"))
-        listing = self._listing(parameters, day)
+        listing = self._listing(parameters, moment)
         if listing is None:
             raise InvalidCall(parameters["function"])
-        history = self._universe.history(listing, day)
+        history = self._universe.history(listing, moment)
         if datatype == "csv":
             return Answer(answers.daily_csv(history, full), CSV_TYPE)
         return Answer(answers.daily_json(listing.symbol, history, full), JSON_TYPE)
 
-    def _search(self, parameters: Mapping[str, str], day: date) -> Answer:
+    def _search(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
         datatype = _choice(parameters, "datatype", ("json", "csv"))
         keywords = parameters.get("keywords", "").strip()
         if not keywords:
             raise InvalidCall(parameters["function"])
-        matches = self._universe.search(keywords, day)
+        matches = self._universe.search(keywords, moment)
         if datatype == "csv":
             return Answer(answers.search_csv(matches), CSV_TYPE)
         return Answer(answers.search_json(matches), JSON_TYPE)
 
-    def _listing_status(self, parameters: Mapping[str, str], day: date) -> Answer:
+    def _listing_status(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
         """Always CSV. `date`: a day in the past, as in the real one."""
         delisted = _choice(parameters, "state", ("active", "delisted")) == "delisted"
         asked = parameters.get("date", "")
         try:
-            as_of = date.fromisoformat(asked) if asked else day
+            as_of = date.fromisoformat(asked) if asked else moment.day
         except ValueError:
             raise InvalidCall(parameters["function"]) from None
-        if as_of > day:
+        if as_of > moment.day:
             raise InvalidCall(parameters["function"])
-        return Answer(answers.listing_status_csv(self._universe.us_listings(as_of, delisted), as_of), CSV_TYPE)
+        then = moment if as_of == moment.day else Moment(as_of)
+        return Answer(answers.listing_status_csv(self._universe.us_listings(then, delisted), as_of), CSV_TYPE)
 
-    def _splits(self, parameters: Mapping[str, str], day: date) -> Answer:
+    def _splits(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
         """An unknown symbol is {}, one without a split an empty list; no symbol at all is an invalid call."""
         datatype = _choice(parameters, "datatype", ("json", "csv"))
         if not parameters.get("symbol", "").strip():
             raise InvalidCall(parameters["function"])
-        listing = self._listing(parameters, day)
+        listing = self._listing(parameters, moment)
         if listing is None:
             return Answer(answers.as_json({}), JSON_TYPE)
-        splits = self._universe.history(listing, day).splits
+        splits = self._universe.history(listing, moment).splits
         if datatype == "csv":
             return Answer(answers.splits_csv(splits), CSV_TYPE)
         return Answer(answers.splits_json(listing.symbol, splits), JSON_TYPE)
+
+    def _fx_daily(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
+        full = _choice(parameters, "outputsize", ("compact", "full")) == "full"
+        datatype = _choice(parameters, "datatype", ("json", "csv"))
+        base, quote = (parameters.get(name, "").strip().upper() for name in ("from_symbol", "to_symbol"))
+        series = self._rates.series(base, quote, moment)
+        if series is None:
+            raise InvalidCall(parameters["function"])
+        if datatype == "csv":
+            return Answer(answers.rates_csv(series, full), CSV_TYPE)
+        return Answer(answers.rates_json(base, quote, series, full), JSON_TYPE)
+
+    def _earnings(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
+        """{} for a symbol without reports: unknown, real, or all of them while reports are switched off."""
+        if not parameters.get("symbol", "").strip():
+            raise InvalidCall(parameters["function"])
+        listing = self._listing(parameters, moment)
+        if listing is None or not self._universe.reports_of(listing):
+            return Answer(answers.as_json({}), JSON_TYPE)
+        reports = earnings.reported(self._universe.reports, listing, moment)
+        return Answer(earnings.earnings_json(listing.symbol, reports), JSON_TYPE)
+
+    def _earnings_calendar(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
+        """Always CSV: of one listed symbol of any market, or of all those of the United States."""
+        months = earnings.HORIZONS[_choice(parameters, "horizon", tuple(earnings.HORIZONS))]
+        if parameters.get("symbol", "").strip():
+            listing = self._listing(parameters, moment)
+            wanted = [] if listing is None or listing.delisted(moment.day) else [listing]
+        else:
+            wanted = self._universe.us_listings(moment, delisted=False)
+        reporting = filter(self._universe.reports_of, wanted)
+        return Answer(earnings.calendar_csv(self._universe.reports, reporting, moment, months), CSV_TYPE)
+
+    def _market_status(self, parameters: Mapping[str, str], moment: Moment) -> Answer:
+        return Answer(answers.as_json(market_status(moment, self._universe.is_session)), JSON_TYPE)

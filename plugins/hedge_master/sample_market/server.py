@@ -1,8 +1,9 @@
-"""The HTTP face: /query as Alpha Vantage's, and /clock and /health of our own."""
+"""The HTTP face: /query as Alpha Vantage's, /stats as the ECB's, and /clock and /health of our own."""
 
 from __future__ import annotations
 
 from datetime import date
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,15 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hedge_master.sample_market.clock import ClockRefused, MarketClock
+from hedge_master.sample_market.ecb import EcbRates, NoRatesYet, last_published
+from hedge_master.sample_market.fx import ExchangeRates
 from hedge_master.sample_market.limits import CallLimits
+from hedge_master.sample_market.moment import time_of_day
 from hedge_master.sample_market.query import QueryDesk
 from hedge_master.sample_market.universe import Universe, load_universe
 from hedge_master.settings import FIRST_MARKET_DATE, LAST_MARKET_DATE, Settings
@@ -22,25 +28,54 @@ from hedge_master.settings import FIRST_MARKET_DATE, LAST_MARKET_DATE, Settings
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
 
 
+ZIP_TYPE = "application/zip"
+
+
 class ClockMove(BaseModel):
-    """Exactly one of the two."""
+    """Either a date, with a time inside the day or without, or a number of trading days."""
 
     model_config = ConfigDict(extra="forbid")
 
     market_date: date | None = None
+    market_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
     advance_trading_days: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ClockMove:
-        if (self.market_date is None) == (self.advance_trading_days is None):
-            raise ValueError("give either market_date (YYYY-MM-DD) or advance_trading_days (1 or more)")
+        lonely_time = self.market_time is not None and self.market_date is None
+        if (self.market_date is None) == (self.advance_trading_days is None) or lonely_time:
+            raise ValueError(
+                "give either market_date (YYYY-MM-DD), alone or with market_time (HH:MM in UTC), or "
+                "advance_trading_days (1 or more)"
+            )
         return self
+
+
+class MarketDateHeader:
+    """Puts the market clock into the standard Date header of every response, as the far end's own time.
+
+    Outermost, so that refusals and failures carry it too; uvicorn's own Date header is switched off.
+    """
+
+    def __init__(self, app: ASGIApp, clock: MarketClock) -> None:
+        self.app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # The form of RFC 9110, 5.6.7: Fri, 12 Jun 2020 23:59:59 GMT.
+                instant = self._clock.moment.instant
+                MutableHeaders(scope=message)["date"] = format_datetime(instant, usegmt=True)
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 def _clock_state(clock: MarketClock) -> dict[str, Any]:
     coming = clock.next_trading_day
     return {
-        "market_date": clock.day.isoformat(),
+        **clock.moment.as_json(),
         "is_trading_day": clock.is_trading_day,
         "next_trading_day": coming.isoformat() if coming else None,
         "first_market_date": FIRST_MARKET_DATE.isoformat(),
@@ -48,23 +83,35 @@ def _clock_state(clock: MarketClock) -> dict[str, Any]:
     }
 
 
-def create_app(universe: Universe, clock: MarketClock, limits: CallLimits) -> FastAPI:
+def create_app(universe: Universe, rates: EcbRates, clock: MarketClock, limits: CallLimits) -> MarketDateHeader:
     """The application; nothing is read from outside its arguments."""
     app = FastAPI(title="Hedge Master sample market", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)
-    desk = QueryDesk(universe, limits, lambda: clock.day)
-    simulated = sum(listing.simulated for listing in universe.listings)
+    desk = QueryDesk(universe, ExchangeRates(universe.seed, rates), limits, lambda: clock.moment)
+    simulated = universe.simulated_symbols
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(_request: Request, error: RequestValidationError) -> JSONResponse:
         reasons = (f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
         return JSONResponse({"detail": "; ".join(reasons)}, status_code=422)
 
+    @app.exception_handler(NoRatesYet)
+    async def no_rates(_request: Request, error: NoRatesYet) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=404)
+
     # Plain functions: FastAPI runs them in its thread pool, so that a long history blocks no other caller.
     @app.get("/query")
     def query(request: Request) -> Response:
         answer = desk.answer(request.query_params)
         return Response(answer.text, media_type=answer.media_type)
+
+    @app.get("/stats/eurofxref/eurofxref-hist.zip")
+    def ecb_history() -> Response:
+        return Response(rates.history_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
+
+    @app.get("/stats/eurofxref/eurofxref.zip")
+    def ecb_daily() -> Response:
+        return Response(rates.daily_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
 
     @app.get("/clock")
     def show_clock() -> dict[str, Any]:
@@ -74,7 +121,7 @@ def create_app(universe: Universe, clock: MarketClock, limits: CallLimits) -> Fa
     def move_clock(move: ClockMove) -> dict[str, Any]:
         try:
             if move.market_date is not None:
-                clock.set_to(move.market_date)
+                clock.set_to(move.market_date, time_of_day(move.market_time) if move.market_time else None)
             elif move.advance_trading_days is not None:
                 clock.advance(move.advance_trading_days)
         except ClockRefused as refused:
@@ -85,21 +132,27 @@ def create_app(universe: Universe, clock: MarketClock, limits: CallLimits) -> Fa
     def health() -> dict[str, Any]:
         return {
             "status": "ok",
-            "market_date": clock.day.isoformat(),
-            "real_symbols": len(universe.listings) - simulated,
+            "market_date": clock.moment.day.isoformat(),
+            "real_symbols": sum(not listing.simulated for listing in universe.listings),
             "simulated_symbols": simulated,
         }
 
-    return app
+    return MarketDateHeader(app, clock)
 
 
-def app_from_settings(settings: Settings, prices: Path | None) -> FastAPI:
+def app_from_settings(settings: Settings, prices: Path | None) -> ASGIApp:
     """The application of the settings. `prices`: folder of the real prices, None to serve none.
 
     Raises RealPricesMissing, NothingToServe, ClockFileError.
     """
     folder = settings.home / "sample_market"
-    universe = load_universe(prices, folder, settings.sample_market_seed, settings.sample_market_symbols)
+    universe = load_universe(
+        prices,
+        folder,
+        settings.sample_market_seed,
+        settings.sample_market_symbols,
+        settings.sample_market_blemishes,
+    )
     universe.prepare()
     clock = MarketClock(folder / "clock.json", settings.sample_market_date, universe.sessions())
     limits = CallLimits(
@@ -107,4 +160,4 @@ def app_from_settings(settings: Settings, prices: Path | None) -> FastAPI:
         settings.sample_market_requests_per_minute,
         settings.sample_market_requests_per_day,
     )
-    return create_app(universe, clock, limits)
+    return create_app(universe, EcbRates(), clock, limits)

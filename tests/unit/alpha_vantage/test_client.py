@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,18 +21,19 @@ Script = list[tuple[int, bytes]]
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Script], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Starts a server that gives the scripted answers in turn (the last one for ever); returns its address."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(script: Script) -> str:
+    def start(script: Script, date: str | None = None) -> str:
         answers = list(script)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, body = answers.pop(0) if len(answers) > 1 else answers[0]
                 self.server.asked.append(parse_qs(urlsplit(self.path).query))  # type: ignore[attr-defined]
-                self.send_response(status)
+                self.send_response_only(status)
+                self.send_header("Date", date or self.date_time_string())
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -57,20 +59,30 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
 
 
-def test_the_raw_body_comes_back_untouched(serve: Callable[[Script], str]) -> None:
+def test_the_raw_body_comes_back_untouched(serve: Callable[..., str]) -> None:
     with AlphaVantageClient(serve([(200, SERIES)]), KEY) as client:
         answer = client.daily_prices("A", "compact")
     assert answer.body == SERIES
     assert answer.requested_at.tzinfo is not None
+    assert abs(answer.market_time - answer.requested_at) < timedelta(
+        minutes=1
+    )  # the server's Date: this machine's clock
 
 
-def test_a_burst_notice_and_a_server_error_are_asked_again(serve: Callable[[Script], str]) -> None:
+def test_the_time_of_an_answer_is_the_far_ends(serve: Callable[..., str]) -> None:
+    """The sample market lives in 2020 and says so in the standard header."""
+    date = "Mon, 15 Jun 2020 15:00:00 GMT"
+    with AlphaVantageClient(serve([(200, SERIES)], date), KEY) as client:
+        assert client.daily_prices("A", "compact").market_time == datetime(2020, 6, 15, 15, tzinfo=UTC)
+
+
+def test_a_burst_notice_and_a_server_error_are_asked_again(serve: Callable[..., str]) -> None:
     burst = b'{"Information": "Please consider spreading out your free API requests (1 request per second)."}'
     with AlphaVantageClient(serve([(200, burst), (503, b""), (200, SERIES)]), KEY) as client:
         assert client.daily_prices("A", "full").body == SERIES
 
 
-def test_a_spent_day_is_not_asked_again_and_the_echoed_key_is_hidden(serve: Callable[[Script], str]) -> None:
+def test_a_spent_day_is_not_asked_again_and_the_echoed_key_is_hidden(serve: Callable[..., str]) -> None:
     notice = (
         f'{{"Information": "We have detected your API key as {KEY} and our standard API rate limit is 25 requests per '
         'day. Please subscribe to any of the premium plans"}'
@@ -98,7 +110,7 @@ def test_no_server_is_an_error_without_the_key(caplog: pytest.LogCaptureFixture)
     assert KEY not in caplog.text
 
 
-def test_an_html_page_is_no_answer(serve: Callable[[Script], str]) -> None:
+def test_an_html_page_is_no_answer(serve: Callable[..., str]) -> None:
     with (
         AlphaVantageClient(serve([(200, b"<html>down</html>")]), KEY) as client,
         pytest.raises(errors.UnreadableAnswer, match="TIME_SERIES_DAILY A: 17 bytes"),
@@ -106,12 +118,12 @@ def test_an_html_page_is_no_answer(serve: Callable[[Script], str]) -> None:
         client.daily_prices("A", "compact")
 
 
-def test_a_cut_off_series_is_asked_again(serve: Callable[[Script], str]) -> None:
+def test_a_cut_off_series_is_asked_again(serve: Callable[..., str]) -> None:
     with AlphaVantageClient(serve([(200, SERIES[:-1]), (200, SERIES)]), KEY) as client:
         assert client.daily_prices("A", "full").body == SERIES
 
 
-def test_the_days_own_limit_ends_the_day_and_does_not_sleep_through_it(serve: Callable[[Script], str]) -> None:
+def test_the_days_own_limit_ends_the_day_and_does_not_sleep_through_it(serve: Callable[..., str]) -> None:
     with AlphaVantageClient(serve([(200, SERIES)]), KEY, limits=(0, 0, 2)) as client:
         client.daily_prices("A", "compact")
         client.daily_prices("B", "compact")
@@ -120,6 +132,6 @@ def test_the_days_own_limit_ends_the_day_and_does_not_sleep_through_it(serve: Ca
 
 
 @pytest.mark.parametrize("limits", [(1, 75, 500), (5, 5, 25), (0, 0, 0), (0, 5, 0)])
-def test_any_plans_limits_are_accepted(serve: Callable[[Script], str], limits: tuple[int, int, int]) -> None:
+def test_any_plans_limits_are_accepted(serve: Callable[..., str], limits: tuple[int, int, int]) -> None:
     with AlphaVantageClient(serve([(200, SERIES)]), KEY, limits) as client:
         assert client.daily_prices("A", "compact").body == SERIES

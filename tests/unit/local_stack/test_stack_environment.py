@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -143,6 +144,15 @@ def test_superset_sees_of_the_warehouse_the_reader_only(stack: Stack) -> None:
     assert given["SUPERSET_WAREHOUSE_USER"] == "hm_reader"
     assert not [name for name in given if name.startswith(("AIRFLOW", "HM_WAREHOUSE", "HM_SECRET"))]
     assert stack.secret("WAREHOUSE_INGEST_PASSWORD") not in "\n".join(given.values())
+
+
+@pytest.mark.parametrize(
+    ("base_url", "source"),
+    [("", "sample"), ("http://127.0.0.1:18000", "sample"), ("https://www.alphavantage.co", "www.alphavantage.co")],
+)
+def test_superset_is_told_where_prices_come_from(stack: Stack, base_url: str, source: str) -> None:
+    settings = load_settings({**stack.environ, "HM_ALPHA_VANTAGE_BASE_URL": base_url})
+    assert superset_environment(replace(stack, settings=settings))["SUPERSET_DATA_SOURCE"] == source
 
 
 def test_sockets_move_where_the_path_is_too_long_for_them(tmp_path: Path) -> None:

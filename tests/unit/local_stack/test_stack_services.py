@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
 from supervisor.options import ServerOptions
 
+from hedge_master.local_stack import kafka
 from hedge_master.local_stack.environment import load_environment
 from hedge_master.local_stack.folders import Folders
 from hedge_master.local_stack.jobs import jobs
@@ -40,6 +42,13 @@ def test_no_secret_stands_in_the_supervisors_file(tmp_path: Path) -> None:
     stack = stack_of(tmp_path)
     text = configuration(stack.folders, services(stack))
     assert [name for name, value in stack.environ.items() if name.startswith("HM_SECRET_") and value in text] == []
+
+
+def test_a_cluster_id_never_reads_as_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """11111000 begins the base64 digit "-" (62): Kafka's tool would take "-..." for an option and refuse to format."""
+    drawn = iter([uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\x00" * 16)])
+    monkeypatch.setattr("uuid.uuid4", lambda: next(drawn))
+    assert kafka.new_cluster_id() == "A" * 22
 
 
 def test_nothing_starts_by_itself_and_every_log_is_bounded(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from sample_market_terms import SEED, START, OpenMarket
 
 from hedge_master.sample_market.clock import MarketClock
+from hedge_master.sample_market.ecb import EcbRates
 from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.listing import History, Listing
 from hedge_master.sample_market.real_prices import DEFAULT_FOLDER, PRICES_FILE, load_real
@@ -45,23 +46,31 @@ def real() -> dict[Listing, History]:
 
 
 @pytest.fixture(scope="session")
-def recorded() -> Path:
+def ecb() -> EcbRates:
+    return EcbRates()
+
+
+@pytest.fixture(scope="session")
+def recorded(shared: Path) -> Path:
     """The folder of the recorded answers of the real API."""
-    folder = REPO_ROOT.parent / "shared" / "alpha_vantage"
-    if not folder.is_dir():
-        pytest.skip(f"the recorded answers are not in {folder}")
-    return folder
+    return shared / "alpha_vantage"
 
 
 @pytest.fixture
-def open_market(universe: Universe, tmp_path: Path) -> Iterator[OpenMarket]:
-    """Opens a market over HTTP: open_market(day=START, limits=none, of=the universe)."""
+def open_market(universe: Universe, ecb: EcbRates, tmp_path: Path) -> Iterator[OpenMarket]:
+    """Opens a market over HTTP: open_market(day=START, at=its end, limits=none, of=the universe)."""
     clients: list[TestClient] = []
 
-    def opener(day: date = START, limits: CallLimits | None = None, of: Universe | None = None) -> TestClient:
+    def opener(
+        day: date = START,
+        at: time | None = None,
+        limits: CallLimits | None = None,
+        of: Universe | None = None,
+    ) -> TestClient:
         served = of or universe
-        clock = MarketClock(tmp_path / f"clock-{len(clients)}.json", day, served.sessions())
-        app = create_app(served, clock, limits or CallLimits(0, 0, 0))
+        clock = MarketClock(tmp_path / f"clock-{len(clients)}.json", day - timedelta(days=1), served.sessions())
+        clock.set_to(day, at)
+        app = create_app(served, ecb, clock, limits or CallLimits(0, 0, 0))
         client = TestClient(app, base_url="http://127.0.0.1")
         clients.append(client)
         return client

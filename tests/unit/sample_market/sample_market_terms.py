@@ -10,5 +10,5 @@ from fastapi.testclient import TestClient
 SEED = 2020
 START = date(2020, 6, 12)
 
-# Opens a market over HTTP: open_market(day=START, limits=none, of=the small universe).
+# Opens a market over HTTP: open_market(day=START, at=its end, limits=none, of=the small universe).
 OpenMarket = Callable[..., TestClient]

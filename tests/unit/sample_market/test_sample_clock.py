@@ -8,15 +8,21 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date
+from datetime import time as time_of_day
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from sample_market_terms import START, OpenMarket
+from typer.testing import CliRunner
 
+from hedge_master.cli import market_clock
 from hedge_master.sample_market import clock_client
 from hedge_master.sample_market.clock import ClockFileError, ClockRefused, MarketClock
+from hedge_master.sample_market.ecb import EcbRates
 from hedge_master.sample_market.limits import CallLimits
+from hedge_master.sample_market.moment import Moment
 from hedge_master.sample_market.server import create_app
 from hedge_master.sample_market.sessions import Days
 from hedge_master.sample_market.universe import Universe
@@ -25,22 +31,22 @@ from hedge_master.sample_market.universe import Universe
 def test_christmas_is_a_trading_day_where_tokyo_is_served(sessions: dict[str, Days], tmp_path: Path) -> None:
     """Friday 2020-12-25: New York is shut until Monday the 28th, Tokyo trades."""
     new_york = MarketClock(tmp_path / "a.json", date(2020, 12, 24), [sessions["XNYS"]])
-    assert new_york.advance(1) == date(2020, 12, 28)
+    assert new_york.advance(1) == Moment(date(2020, 12, 28))
     both = MarketClock(tmp_path / "b.json", date(2020, 12, 24), [sessions["XNYS"], sessions["XTKS"]])
-    assert both.advance(1) == date(2020, 12, 25)
-    assert both.advance(1) == date(2020, 12, 28)
+    assert both.advance(1) == Moment(date(2020, 12, 25))
+    assert both.advance(1) == Moment(date(2020, 12, 28))
 
 
 def test_the_clock_survives_a_restart(sessions: dict[str, Days], tmp_path: Path) -> None:
     kept = tmp_path / "sample_market" / "clock.json"
     MarketClock(kept, START, [sessions["XNYS"]]).set_to(date(2020, 7, 1))
-    assert MarketClock(kept, START, [sessions["XNYS"]]).day == date(2020, 7, 1)
+    assert MarketClock(kept, START, [sessions["XNYS"]]).moment == Moment(date(2020, 7, 1))
     assert [path.name for path in kept.parent.iterdir()] == ["clock.json"]
 
 
 def test_the_clock_never_moves_back_nor_past_the_last_day(sessions: dict[str, Days], tmp_path: Path) -> None:
     clock = MarketClock(tmp_path / "clock.json", START, [sessions["XNYS"]])
-    assert clock.set_to(START) == START
+    assert clock.set_to(START) == Moment(START)
     with pytest.raises(ClockRefused, match="stands at 2020-06-12 and only moves forward: 2020-06-11 is before"):
         clock.set_to(date(2020, 6, 11))
     with pytest.raises(ClockRefused, match="ends at 2023-09-21"):
@@ -48,7 +54,7 @@ def test_the_clock_never_moves_back_nor_past_the_last_day(sessions: dict[str, Da
     clock.set_to(date(2023, 9, 20))
     with pytest.raises(ClockRefused, match="cannot advance 2 trading days: 1 are left"):
         clock.advance(2)
-    assert clock.advance(1) == date(2023, 9, 21)
+    assert clock.advance(1) == Moment(date(2023, 9, 21))
     assert clock.next_trading_day is None
 
 
@@ -117,7 +123,9 @@ def test_nothing_after_the_clock_is_known(universe: Universe, open_market: OpenM
     gone = next(each for each in universe.listings if each.last_bar is not None)
     assert gone.last_bar is not None
     splitting, split = next(
-        (each, splits[-1]) for each in universe.listings if (splits := universe.history(each, date(2023, 9, 21)).splits)
+        (each, splits[-1])
+        for each in universe.listings
+        if (splits := universe.history(each, Moment(date(2023, 9, 21))).splits)
     )
 
     def asked(day: date, function: str, symbol: str) -> str:
@@ -165,10 +173,12 @@ def _status(state: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def base_url(universe: Universe, tmp_path: Path) -> Iterator[str]:
+def base_url(universe: Universe, ecb: EcbRates, tmp_path: Path) -> Iterator[str]:
     """A real server on a free port."""
     clock = MarketClock(tmp_path / "clock.json", START, universe.sessions())
-    server = uvicorn.Server(uvicorn.Config(create_app(universe, clock, CallLimits(0, 0, 0)), log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(universe, ecb, clock, CallLimits(0, 0, 0)), log_level="error", date_header=False)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -184,11 +194,32 @@ def base_url(universe: Universe, tmp_path: Path) -> Iterator[str]:
 def test_the_client_reads_and_moves_the_clock(base_url: str) -> None:
     assert clock_client.market_date(base_url) == START
     assert clock_client.advance(base_url, 2) == date(2020, 6, 16)
+    at_noon = Moment(date(2020, 6, 20), time_of_day(12, 0))
+    assert clock_client.set_market_time(base_url, date(2020, 6, 20), time_of_day(12, 0)) == at_noon
+    assert clock_client.market_moment(base_url) == at_noon
+    assert clock_client.market_date(base_url) == date(2020, 6, 20)
+    assert httpx.get(f"{base_url}/clock").headers.get_list("date") == ["Sat, 20 Jun 2020 12:00:00 GMT"]
     assert clock_client.set_market_date(base_url + "/", date(2020, 6, 20)) == date(2020, 6, 20)
+    assert clock_client.market_moment(base_url) == Moment(date(2020, 6, 20))
     with pytest.raises(clock_client.ClockUnavailable, match="stands at 2020-06-20 and only moves forward"):
         clock_client.set_market_date(base_url, START)
     with pytest.raises(clock_client.ClockUnavailable, match="greater than or equal to 1"):
         clock_client.advance(base_url, 0)
+
+
+def test_hm_shows_and_sets_the_time(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HM_SAMPLE_MARKET_PORT", base_url.rsplit(":", 1)[1])
+    monkeypatch.setenv("HM_ALPHA_VANTAGE_BASE_URL", "")
+
+    def hm(*words: str) -> str:
+        done = CliRunner().invoke(market_clock.app, words)
+        assert done.exit_code == 0, done.output
+        return done.output.strip()
+
+    assert hm("show") == "2020-06-12"
+    assert hm("set", "2020-06-15", "--time", "15:00") == hm("show") == "2020-06-15 15:00 UTC"
+    assert hm("set", "2020-06-15") == hm("show") == "2020-06-15"
+    assert hm("advance", "1") == "2020-06-16"
 
 
 def test_the_client_says_that_the_server_is_down() -> None:

@@ -165,6 +165,6 @@ def test_a_second_download_does_nothing(real: Real) -> None:
 
 def test_data_that_ends_counts_as_delisted_from_the_next_day(real: Real) -> None:
     ping_an = next(listing for listing in real if listing.symbol == "000001.SHZ")
-    assert ping_an.listed(date(2020, 6, 16))
-    assert not ping_an.listed(date(2020, 6, 17))
-    assert next(listing for listing in real if listing.symbol == "AAPL").listed(date(2023, 9, 21))
+    assert not ping_an.delisted(date(2020, 6, 16))
+    assert ping_an.delisted(date(2020, 6, 17))
+    assert not next(listing for listing in real if listing.symbol == "AAPL").delisted(date(2023, 9, 21))

@@ -99,9 +99,10 @@ def test_another_host_name_is_turned_away(open_market: OpenMarket) -> None:
 
 
 def test_health(open_market: OpenMarket) -> None:
+    """60 numbered symbols and the seven of the fixed cast."""
     assert open_market().get("/health").json() == {
         "status": "ok",
         "market_date": "2020-06-12",
         "real_symbols": 0,
-        "simulated_symbols": 60,
+        "simulated_symbols": 67,
     }

@@ -6,9 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+
+from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 from provision import browser
 from provision.places import SetupError
 from provision.programs import Programs
+
+
+def test_the_set_up_looks_for_the_browsers_that_the_tests_drive() -> None:
+    assert browser.NAMES == CHROMIUM_NAMES
 
 
 class Recorded(Programs):

@@ -62,3 +62,8 @@ def bundle() -> ModuleType:
 @pytest.fixture
 def access() -> ModuleType:
     return load("access")
+
+
+@pytest.fixture
+def banner() -> ModuleType:
+    return load("banner")

@@ -9,6 +9,7 @@ create temporary table written (
     close double precision,
     volume bigint,
     requested_at timestamptz,
+    provisional boolean,
     is_new boolean,
     close_usd double precision,
     fx_date date,
@@ -18,7 +19,13 @@ create temporary table written (
 with bars as (
     select
         symbols.symbol_id, symbols.currency, staged.day, staged.open, staged.high, staged.low, staged.close,
-        staged.volume, staged.requested_at
+        staged.volume, staged.requested_at,
+        -- Only the newest days can belong to a session that is still open: the rest is spared the reckoning.
+        coalesce(
+            staged.day >= (staged.market_time at time zone 'UTC')::date - 1
+            and staged.market_time < market.session_close(staged.day, symbols.timezone, symbols.closes),
+            false
+        ) as provisional
     from STAGING as staged
     inner join market.symbols on symbols.symbol = staged.symbol
     left join superseded using (partition, kafka_offset, day)
@@ -29,8 +36,9 @@ compared as materialized (
     select
         bars.*,
         stored.symbol_id is null as is_new,
-        (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        is distinct from (stored.open, stored.high, stored.low, stored.close, stored.volume) as differs
+        (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.provisional)
+        is distinct from (stored.open, stored.high, stored.low, stored.close, stored.volume, stored.provisional)
+        as differs
     from bars
     left join market.prices as stored on stored.symbol_id = bars.symbol_id and stored.day = bars.day
 ),
@@ -45,7 +53,7 @@ differing as (
     insert into written
     select
         compared.symbol_id, compared.day, compared.open, compared.high, compared.low, compared.close, compared.volume,
-        compared.requested_at, compared.is_new, compared.close * rates.usd_per_unit, rates.rate_date,
+        compared.requested_at, compared.provisional, compared.is_new, compared.close * rates.usd_per_unit, rates.rate_date,
         case
             when rates.usd_per_unit is not null then null
             when compared.currency is null then 'unknown currency'

@@ -1,0 +1,166 @@
+"""The dashboard in a browser, as an analyst sees it: for the screenshots and the end-to-end test.
+
+Playwright steers the machine's own Chromium; it downloads none.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page, Response
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Headless, and quiet: no process of Chromium's own calls out.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DASHBOARD_PATH = "/superset/dashboard/volatility-ranking/"
+RANKING = "Volatility ranking"
+CAPTION = "Shown below"
+HISTORY = (CAPTION, "Moving deviation", "Average price USD")
+PATIENCE_MS = 120_000
+WIDTH, HEIGHT = 1400, 900
+NO_CHROMIUM = "no Chromium on PATH: install it (Debian: apt-get install chromium) to look at the dashboard"
+
+
+def chromium() -> str | None:
+    """The first Chromium on PATH."""
+    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def browser(program: str) -> Iterator[Browser]:
+    """A headless browser with a profile of its own, which goes with it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def new_page(opened: Browser, height: int = HEIGHT) -> Page:
+    """A page of its own session. Superset renders only charts near the window: `height` decides which."""
+    page = opened.new_context(viewport={"width": WIDTH, "height": height}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
+class DashboardPage:
+    """The page of one session, steered by what a person reads on it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self._address = address
+        self.console_errors: list[str] = []
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self._note("error", str(error)))
+
+    def _note(self, kind: str, text: str) -> None:
+        # Superset counts its installations by an image of another host, which our policy does not let in.
+        if kind == "error" and not ("scarf.sh" in text and "Content Security Policy" in text):
+            self.console_errors.append(text)
+
+    def log_in(self, user: str, password: str) -> None:
+        self.page.goto(f"{self._address}/login/")
+        self.page.locator("#username").fill(user)
+        self.page.locator("#password").fill(password)
+        with self.page.expect_navigation(url=lambda url: "/login" not in urlsplit(url).path):
+            self.page.locator("#password").press("Enter")
+
+    def open(self) -> None:
+        self.page.goto(f"{self._address}{DASHBOARD_PATH}")
+        self.wait_until_drawn()
+
+    def wait_until_drawn(self) -> None:
+        """Until every chart near the window shows its answer, be it an error."""
+        self.page.wait_for_function(
+            """() => {
+                const charts = [...document.querySelectorAll('[data-test="chart-grid-component"]')];
+                const near = charts.filter(each => each.getBoundingClientRect().top < window.innerHeight);
+                const drawn = '[data-test="slice-container"] > *, .ant-alert, .ant-empty, .error-message';
+                const loading = '[data-test="loading-indicator"], .loading';
+                return near.length > 0
+                    && near.every(each => each.querySelector(drawn) && !each.querySelector(loading));
+            }"""
+        )
+
+    def chart(self, name: str) -> Locator:
+        return self.page.locator(f'[data-test="chart-grid-component"][data-test-chart-name="{name}"]')
+
+    def chart_names(self) -> list[str]:
+        charts = self.page.locator('[data-test="chart-grid-component"]').all()
+        return [str(each.get_attribute("data-test-chart-name")) for each in charts]
+
+    def errors(self) -> list[str]:
+        """What charts say instead of showing something."""
+        return self.page.locator('[data-test="chart-container"] .ant-alert, .error-message').all_inner_texts()
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        """The rows of a table's page, as they are read: column -> text."""
+        chart = self.chart(name)
+        headers = [text.strip() for text in chart.locator("thead th").all_inner_texts()]
+        cells = [row.locator("td").all_inner_texts() for row in chart.locator("tbody tr").all()]
+        return [dict(zip(headers, (text.strip() for text in row), strict=True)) for row in cells]
+
+    def choose(self, filter_name: str, value: str) -> None:
+        """Picks a value in the filter bar and applies it; returns when the charts show it."""
+        bar = self.page.locator('[data-test="filter-bar"]')
+        control = bar.locator(".filter-item-wrapper", has_text=re.compile(rf"^{re.escape(filter_name)}\W*"))
+        control.locator(".ant-select-selector").click()
+        self.page.locator(f'.ant-select-item-option[title="{value}"]:visible').click()
+        with self.answer_for(RANKING):
+            bar.locator('[data-test="filter-bar__apply-button"]').click()
+        self.wait_until_drawn()
+
+    def click_cell(self, chart: str, text: str) -> dict[str, list[str]]:
+        """Clicks the first cell of this text; returns the stocks that each chart of the history then shows."""
+        with ExitStack() as waiting:
+            answers = {name: waiting.enter_context(self.answer_for(name)) for name in HISTORY}
+            self.chart(chart).locator("tbody").get_by_text(text, exact=True).first.click()
+        self.wait_until_drawn()
+        return {name: _series(answer.value.json()) for name, answer in answers.items() if name != CAPTION}
+
+    def scrolls_sideways(self) -> list[str]:
+        """The tiles, or the page, that are wider than what is seen of them."""
+        found: list[str] = self.page.evaluate(
+            """() => [document.documentElement, ...document.querySelectorAll('[data-test="grid-content"] *')]
+                .filter(each => /auto|scroll/.test(getComputedStyle(each).overflowX) || !each.parentElement)
+                .filter(each => each.scrollWidth > each.clientWidth + 1)
+                .map(each => `${each.tagName} ${each.className}: ${each.scrollWidth} > ${each.clientWidth}`)"""
+        )
+        return found
+
+    def answer_for(self, chart: str) -> Any:
+        """A context that ends when the chart's next data have come."""
+        number = str(self.chart(chart).get_attribute("data-test-chart-id"))
+        return self.page.expect_response(lambda response: _is_data_of(response, number))
+
+
+def _series(answer: dict[str, Any]) -> list[str]:
+    """The lines of a chart over time: the columns of its answer behind the time itself; none where it has no row."""
+    result = answer["result"][0]
+    names: list[str] = result["colnames"][1:] if result["rowcount"] else []
+    return names
+
+
+def _is_data_of(response: Response, chart_number: str) -> bool:
+    parts = urlsplit(response.url)
+    if not parts.path.endswith("/api/v1/chart/data"):
+        return False
+    form = parse_qs(parts.query).get("form_data", [""])[0]
+    return re.search(rf'"slice_id":\s*{chart_number}\b', form) is not None
