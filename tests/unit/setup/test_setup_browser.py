@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-
-from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 from provision import browser
 from provision.places import SetupError
 from provision.programs import Programs
+
+from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 
 
 def test_the_set_up_looks_for_the_browsers_that_the_tests_drive() -> None:
