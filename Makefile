@@ -50,5 +50,5 @@ test: lint browser ## lint and all tests
 test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
 	@$(BIN)/python -m pytest $(FAST)
 
-screenshots: setup ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
+screenshots: setup browser ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
 	@$(BIN)/python -m hedge_master.local_stack.screenshots

@@ -20,7 +20,7 @@ from provision import browser, environments, jars, java, sample_prices
 from provision.places import BUILD, SetupError
 from provision.programs import Programs
 from provision.progress import Progress
-from provision.surroundings import check_disk, make_folders, surroundings
+from provision.surroundings import check_disk, check_path, make_folders, surroundings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,6 +40,7 @@ def set_up(environ: Mapping[str, str]) -> None:
     machines_java = java.machines_java(environ)
     if is_complete(machines_java):
         return
+    check_path()
     check_disk()
     make_folders(environ)
     with (BUILD / "set-up.lock").open("w") as lock:

@@ -12,6 +12,8 @@ from provision.places import BUILD, REPO, SetupError
 
 DISK_GIB = 6
 GIB = 1024**3
+# Airflow reads a % as its own, PATH a colon, Spark's --jars a comma, and the first lines of Python's scripts the rest.
+UNUSABLE_IN_A_PATH = '%:,"$`\\\n'
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
@@ -47,6 +49,13 @@ def make_folders(environ: Mapping[str, str]) -> None:
             pass
     except OSError as error:
         raise SetupError(f"{REPO} cannot be written to ({error.strerror}): use a checkout of your own") from None
+
+
+def check_path(checkout: Path = REPO) -> None:
+    """Spaces and apostrophes are fine."""
+    found = [character for character in UNUSABLE_IN_A_PATH if character in str(checkout)]
+    if found:
+        raise SetupError(f"{checkout} has {' '.join(found)} in its path, which the services cannot stand: move it")
 
 
 def check_disk() -> None:

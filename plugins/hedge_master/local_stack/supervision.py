@@ -81,7 +81,7 @@ def configuration(folders: Folders, chosen: Iterable[Service]) -> str:
             stop_signal=service.stop_signal,
             stop_seconds=service.stop_seconds,
             stops_children=str(service.stops_children).lower(),
-            log=escaped(folders.log_of(service.name)),
+            log=escaped(escaped(folders.log_of(service.name))),  # Supervisor 4.3 expands this one twice
         )
         for service in chosen
     )

@@ -31,7 +31,7 @@ def migrate(settings: Settings) -> None:
         with engine.begin() as connection:
             connection.execute(text("create schema if not exists market"))
             config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions
 
 from hedge_master.local_stack import kafka
 from hedge_master.local_stack.environment import load_environment
@@ -63,10 +64,16 @@ def test_postgres_is_stopped_fast_and_its_sessions_are_left_to_it(tmp_path: Path
     assert (program["stopsignal"], program["stopasgroup"]) == ("INT", "false")
 
 
-def test_a_folder_with_a_space_and_a_percent_sign_survives(tmp_path: Path) -> None:
-    home = tmp_path / "my 100% stack"
+def test_a_folder_with_odd_characters_survives_the_supervisors_own_reader(tmp_path: Path) -> None:
+    home = tmp_path / "it's my 100% stack"
     home.mkdir()
-    assert parsed(stack_of(home))["program:redis"]["stdout_logfile"] == str(home / "logs" / "redis.log")
+    stack = stack_of(home)
+    stack.folders.supervisor_config.write_text(configuration(stack.folders, services(stack)))
+    read = ServerOptions()
+    read.realize(["-c", str(stack.folders.supervisor_config)])
+    logs = {each.name: each.stdout_logfile for group in read.process_group_configs for each in group.process_configs}
+    assert logs["redis"] == str(home / "logs" / "redis.log")
+    assert read.logfile == str(home / "logs" / "supervisord.log")
 
 
 def test_what_the_user_brings_himself_is_not_started(tmp_path: Path) -> None:

