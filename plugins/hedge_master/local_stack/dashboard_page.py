@@ -118,10 +118,17 @@ class DashboardPage:
 
     def table(self, name: str) -> list[dict[str, str]]:
         """The rows of a table's page, as they are read: column -> text."""
-        chart = self.chart(name)
-        headers = [text.strip() for text in chart.locator("thead th").all_inner_texts()]
-        cells = [row.locator("td").all_inner_texts() for row in chart.locator("tbody tr").all()]
-        return [dict(zip(headers, (text.strip() for text in row), strict=True)) for row in cells]
+        # In one look, and only where header and rows agree: Superset draws a table twice until it knows its widths.
+        drawn = self.page.wait_for_function(
+            """chart => {
+                const texts = (row, cell) => [...row.querySelectorAll(cell)].map(each => each.innerText.trim());
+                const headers = texts(chart, 'thead th');
+                const rows = [...chart.querySelectorAll('tbody tr')].map(row => texts(row, 'td'));
+                return rows.every(row => row.length === headers.length) && {headers, rows};
+            }""",
+            arg=self.chart(name).element_handle(),
+        ).json_value()
+        return [dict(zip(drawn["headers"], row, strict=True)) for row in drawn["rows"]]
 
     def choose(self, filter_name: str, value: str) -> None:
         """Picks a value in the filter bar and applies it; returns when the charts show it."""
