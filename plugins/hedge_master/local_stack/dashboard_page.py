@@ -61,6 +61,9 @@ def new_page(opened: Browser) -> Page:
     return page
 
 
+BAR_COLOUR = [0x1F, 0xA8, 0xC9]  # the first of supersetColors
+
+
 class DashboardPage:
     """The page of one session, steered by what a person reads on it."""
 
@@ -146,14 +149,31 @@ class DashboardPage:
         return self._history_after(cell.click)
 
     def click_first_bar(self, chart: str) -> dict[str, list[str]]:
-        """Clicks the leftmost bar, just above the axis of symbols; returns what `click_cell` does."""
+        """Clicks into the leftmost bar, found by its colour; returns what `click_cell` does."""
         bars = self.chart(chart).locator("canvas").first
-        size = bars.bounding_box()
-        if size is None:
-            raise AssertionError(f"{chart} is not drawn")
-        return self._history_after(
-            lambda: bars.click(position={"x": size["width"] * 0.097, "y": size["height"] * 0.42})
+        place: dict[str, float] | None = bars.evaluate(
+            """(canvas, [red, green, blue]) => {
+                const {width, height} = canvas;
+                const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+                const isBar = (x, y) => {
+                    const at = 4 * (y * width + x);
+                    return Math.abs(pixels[at] - red) + Math.abs(pixels[at + 1] - green)
+                        + Math.abs(pixels[at + 2] - blue) < 24 && pixels[at + 3] > 200;
+                };
+                for (let x = 0; x < width; x++) {
+                    const inside = [...Array(height).keys()].filter(y => isBar(x, y));
+                    if (inside.length > 8) {
+                        const scale = canvas.clientWidth / width;
+                        return {x: (x + 4) * scale, y: inside[inside.length >> 1] * scale};
+                    }
+                }
+                return null;
+            }""",
+            BAR_COLOUR,
         )
+        if place is None:
+            raise AssertionError(f"{chart} shows no bar in the colour {BAR_COLOUR}")
+        return self._history_after(lambda: bars.click(position={"x": place["x"], "y": place["y"]}))
 
     def _history_after(self, click: Callable[[], None]) -> dict[str, list[str]]:
         with ExitStack() as waiting:

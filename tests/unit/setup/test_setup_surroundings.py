@@ -28,7 +28,7 @@ def java_that_says(folder: Path, version: str) -> Path:
 
 
 def test_caches_go_below_build_where_there_is_no_home(tmp_path: Path) -> None:
-    for environ in ({}, {"HOME": str(tmp_path / "nowhere")}, {"HOME": "", "XDG_CACHE_HOME": "/root/.cache"}):
+    for environ in ({}, {"HOME": str(tmp_path / "nowhere")}, {"HOME": "", "XDG_CACHE_HOME": "/somewhere/.cache"}):
         chosen = surroundings.surroundings(environ)
         assert chosen["HOME"] == str(BUILD / "home")
         assert "XDG_CACHE_HOME" not in chosen
