@@ -30,7 +30,7 @@ NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded"
 class Programs:
     """The programs under way, run by threads other than the main one, which signals interrupt.
 
-    Each is the head of a process group of its own, so that a terminal's Ctrl-C reaches only us, and we end whole groups.
+    Each heads a process group of its own, so that a terminal's Ctrl-C reaches only us, and we end whole groups.
     """
 
     def __init__(self, inherited: tuple[int, ...] = ()) -> None:
