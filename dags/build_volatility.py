@@ -1,7 +1,7 @@
 """Compute the two-week windows and the ranking from the stored prices, test them, and publish them in one step.
 
-**What it does.** dbt builds all models beside the published ones and tests them; `publish_marts` then puts the new
-schema in the place of the old one in one transaction.
+**What it does.** dbt builds all models beside the published ones; `test_models` runs every test, on what was delivered
+and on what was built; `publish_marts` then puts the new schema in the place of the old one in one transaction.
 
 **When it starts.** When the stream has merged prices. One run at a time.
 
@@ -11,10 +11,12 @@ message. Mend the cause and run it again: safe at any time.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
-from cosmos.operators.local import DbtRunOperationLocalOperator
+from cosmos.operators.local import DbtRunOperationLocalOperator, DbtTestLocalOperator
 
 from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, RANKING_PUBLISHED, START, Tag
 from hedge_master.settings import REPO_ROOT, dbt_manifest, load_settings
@@ -24,6 +26,13 @@ DBT = REPO_ROOT / ".venv" / "bin" / "dbt"
 PROFILE = ProfileConfig(
     profile_name="hedge_master", target_name="warehouse", profiles_yml_filepath=PROJECT / "profiles.yml"
 )
+DBT_PROCESS = {
+    "project_dir": str(PROJECT),
+    "profile_config": PROFILE,
+    "dbt_executable_path": str(DBT),
+    "invocation_mode": InvocationMode.SUBPROCESS,
+    "install_deps": False,
+}
 
 with DAG(
     dag_id="build_volatility",
@@ -33,7 +42,8 @@ with DAG(
     start_date=START,
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    # One more try is for a build that was interrupted; data that fail a test will fail it again.
+    default_args=DEFAULTS | {"retries": 1, "retry_delay": timedelta(seconds=5)},
     tags=[Tag.MODELS],
 ):
     models = DbtTaskGroup(
@@ -48,21 +58,15 @@ with DAG(
             invocation_mode=InvocationMode.SUBPROCESS,
             dbt_executable_path=DBT,
         ),
-        # With NONE, Cosmos takes the tests out of the one `dbt build` too, and nothing would be tested.
+        # The tests stand in a task of their own: a model that is tried again is built by itself, without the tests that
+        # the one `dbt build` would have run before and after it.
         render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
+            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.NONE, emit_datasets=False
         ),
-        # A flag that dbt run and dbt test know too: a task that is tried again runs its own model with them.
-        operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude", "test_type:unit"]},
+        operator_args={"install_deps": False},
     )
+    test = DbtTestLocalOperator(task_id="test_models", exclude="test_type:unit", **DBT_PROCESS)
     publish = DbtRunOperationLocalOperator(
-        task_id="publish_marts",
-        macro_name="publish_marts",
-        project_dir=str(PROJECT),
-        profile_config=PROFILE,
-        dbt_executable_path=str(DBT),
-        invocation_mode=InvocationMode.SUBPROCESS,
-        install_deps=False,
-        outlets=[RANKING_PUBLISHED],
+        task_id="publish_marts", macro_name="publish_marts", outlets=[RANKING_PUBLISHED], **DBT_PROCESS
     )
-    models >> publish
+    models >> test >> publish

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import yaml
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.topics import TOPICS
@@ -18,10 +17,8 @@ DBT = REPO_ROOT / "dbt_project"
 def test_python_dbt_and_superset_know_the_same_measures() -> None:
     macro = (DBT / "macros" / "measures.sql").read_text()
     in_dbt = re.findall(r"^\s+'(\w+)': '\w+',$", macro, flags=re.MULTILINE)
-    dataset = yaml.safe_load(
-        (REPO_ROOT / "superset_config/assets/datasets/warehouse/volatility_ranking.yaml").read_text()
-    )
-    in_superset = re.search(r"set measures = \{(.*?)\}", dataset["sql"], flags=re.DOTALL)
+    template = (REPO_ROOT / "superset_config" / "assets" / "sql" / "ranked.sql").read_text()
+    in_superset = re.search(r"set measures = \{(.*?)\}", template, flags=re.DOTALL)
     assert in_superset is not None
     assert set(in_dbt) == set(Measure)
     assert set(re.findall(r": '(\w+)'", in_superset[1])) == set(Measure)

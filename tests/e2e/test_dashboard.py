@@ -21,8 +21,6 @@ from hedge_master.local_stack.dashboard_page import (
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-TALL = 2600  # the whole dashboard near the window: Superset draws nothing else
-
 
 @pytest.fixture(scope="module")
 def program() -> str:
@@ -36,9 +34,10 @@ def program() -> str:
 def dashboard(program: str, demo: Demo, first_run: str) -> Iterator[DashboardPage]:
     """Logged in as analyst, every chart drawn with the dashboard's own choices."""
     with browser(program) as opened:
-        page = DashboardPage(new_page(opened, TALL), f"http://127.0.0.1:{demo.port('SUPERSET')}")
+        page = DashboardPage(new_page(opened), f"http://127.0.0.1:{demo.port('SUPERSET')}")
         page.log_in("analyst", demo.secret("SUPERSET_ANALYST_PASSWORD"))
         page.open()
+        page.show_whole()
         yield page
 
 
@@ -111,3 +110,11 @@ def test_a_click_on_a_market_shows_its_first_five(demo: Demo, dashboard: Dashboa
     symbols = {str(symbol) for (symbol,) in first_five}
     assert {name: set(lines) for name, lines in shown.items()} == dict.fromkeys(shown, symbols)
     assert len(shown) == 2
+
+
+def test_a_click_on_a_bar_adds_its_stock(dashboard: DashboardPage) -> None:
+    """Clicks in two charts add up, so that two stocks can be compared."""
+    first, second = (row["Symbol"] for row in dashboard.table(RANKING)[:2])
+    dashboard.click_cell(RANKING, second)
+    shown = dashboard.click_first_bar("Top 20")
+    assert {name: set(lines) for name, lines in shown.items()} == {name: {first, second} for name in shown}

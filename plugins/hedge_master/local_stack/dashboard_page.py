@@ -5,9 +5,10 @@ Playwright steers the machine's own Chromium; it downloads none.
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,9 +54,9 @@ def browser(program: str) -> Iterator[Browser]:
             opened.close()
 
 
-def new_page(opened: Browser, height: int = HEIGHT) -> Page:
-    """A page of its own session. Superset renders only charts near the window: `height` decides which."""
-    page = opened.new_context(viewport={"width": WIDTH, "height": height}).new_page()
+def new_page(opened: Browser) -> Page:
+    """A page of a session of its own, in a window of WIDTH by HEIGHT pixels."""
+    page = opened.new_context(viewport={"width": WIDTH, "height": HEIGHT}).new_page()
     page.set_default_timeout(PATIENCE_MS)
     return page
 
@@ -76,7 +77,10 @@ class DashboardPage:
             self.console_errors.append(text)
 
     def log_in(self, user: str, password: str) -> None:
-        self.page.goto(f"{self._address}/login/")
+        # The form reports that it was opened, which writes the visitor's session again. Were the password sent at the
+        # same moment, that could be the later write, and the log-in would be lost.
+        with self.page.expect_response(lambda response: urlsplit(response.url).path == "/superset/log/"):
+            self.page.goto(f"{self._address}/login/")
         self.page.locator("#username").fill(user)
         self.page.locator("#password").fill(password)
         with self.page.expect_navigation(url=lambda url: "/login" not in urlsplit(url).path):
@@ -99,12 +103,14 @@ class DashboardPage:
             }"""
         )
 
+    def show_whole(self) -> None:
+        """Makes the window as high as the page: Superset draws a chart when it comes near the window."""
+        bottom = self.page.locator('[data-test="grid-content"]').evaluate("each => each.getBoundingClientRect().bottom")
+        self.page.set_viewport_size({"width": WIDTH, "height": math.ceil(bottom)})
+        self.wait_until_drawn()
+
     def chart(self, name: str) -> Locator:
         return self.page.locator(f'[data-test="chart-grid-component"][data-test-chart-name="{name}"]')
-
-    def chart_names(self) -> list[str]:
-        charts = self.page.locator('[data-test="chart-grid-component"]').all()
-        return [str(each.get_attribute("data-test-chart-name")) for each in charts]
 
     def errors(self) -> list[str]:
         """What charts say instead of showing something."""
@@ -112,10 +118,17 @@ class DashboardPage:
 
     def table(self, name: str) -> list[dict[str, str]]:
         """The rows of a table's page, as they are read: column -> text."""
-        chart = self.chart(name)
-        headers = [text.strip() for text in chart.locator("thead th").all_inner_texts()]
-        cells = [row.locator("td").all_inner_texts() for row in chart.locator("tbody tr").all()]
-        return [dict(zip(headers, (text.strip() for text in row), strict=True)) for row in cells]
+        # In one look, and only where header and rows agree: Superset draws a table twice until it knows its widths.
+        drawn = self.page.wait_for_function(
+            """chart => {
+                const texts = (row, cell) => [...row.querySelectorAll(cell)].map(each => each.innerText.trim());
+                const headers = texts(chart, 'thead th');
+                const rows = [...chart.querySelectorAll('tbody tr')].map(row => texts(row, 'td'));
+                return rows.every(row => row.length === headers.length) && {headers, rows};
+            }""",
+            arg=self.chart(name).element_handle(),
+        ).json_value()
+        return [dict(zip(drawn["headers"], row, strict=True)) for row in drawn["rows"]]
 
     def choose(self, filter_name: str, value: str) -> None:
         """Picks a value in the filter bar and applies it; returns when the charts show it."""
@@ -129,9 +142,23 @@ class DashboardPage:
 
     def click_cell(self, chart: str, text: str) -> dict[str, list[str]]:
         """Clicks the first cell of this text; returns the stocks that each chart of the history then shows."""
+        cell = self.chart(chart).locator("tbody").get_by_text(text, exact=True).first
+        return self._history_after(cell.click)
+
+    def click_first_bar(self, chart: str) -> dict[str, list[str]]:
+        """Clicks the leftmost bar, just above the axis of symbols; returns what `click_cell` does."""
+        bars = self.chart(chart).locator("canvas").first
+        size = bars.bounding_box()
+        if size is None:
+            raise AssertionError(f"{chart} is not drawn")
+        return self._history_after(
+            lambda: bars.click(position={"x": size["width"] * 0.097, "y": size["height"] * 0.42})
+        )
+
+    def _history_after(self, click: Callable[[], None]) -> dict[str, list[str]]:
         with ExitStack() as waiting:
             answers = {name: waiting.enter_context(self.answer_for(name)) for name in HISTORY}
-            self.chart(chart).locator("tbody").get_by_text(text, exact=True).first.click()
+            click()
         self.wait_until_drawn()
         return {name: _series(answer.value.json()) for name, answer in answers.items() if name != CAPTION}
 
