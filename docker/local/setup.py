@@ -10,8 +10,8 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -23,6 +23,7 @@ from provision.progress import Progress
 from provision.surroundings import check_disk, check_path, make_folders, surroundings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def is_complete(machines_java: Path | None) -> bool:
@@ -60,49 +61,63 @@ def _wait_for(lock: IO[str]) -> None:
 
 def _make(programs: Programs, environ: Mapping[str, str], machines_java: Path | None) -> None:
     print("Set-up: once, and again only for what has changed", flush=True)
-    with Progress() as progress, ThreadPoolExecutor(max_workers=6) as pool:
+    with Progress() as progress, ThreadPoolExecutor(max_workers=7) as pool:
 
-        def fetch_pyspark() -> None:
-            if not environments.MAIN.is_made():
-                progress.step("pyspark", lambda: environments.fetch_pyspark(programs, environ))
+        def step(name: str, is_done: bool, work: Callable[[], None], *needs: Future[None]) -> Future[None]:
+            """Begins as soon as its needs are done, and fails with them."""
 
-        def fill(environment: environments.Environment, *needed: Future[None]) -> None:
-            _wait_until_done(needed)
-            if not environment.is_made():
-                progress.step(environment.name, lambda: environments.fill(environment, programs, environ))
+            def run() -> None:
+                for need in needs:
+                    need.result()
+                if not is_done:
+                    progress.step(name, work)
 
-        def provide_java() -> None:
-            if not java.is_ready(machines_java):
-                progress.step("Java", lambda: java.provide(machines_java, programs, environ))
+            return pool.submit(run)
 
-        def fetch_jars(*needed: Future[None]) -> None:
-            _wait_until_done(needed)
-            if not jars.are_there():
-                progress.step("Kafka and its Spark connector (jars)", lambda: jars.fetch(programs, environ))
-
-        def fetch_sample_prices(*needed: Future[None]) -> None:
-            _wait_until_done(needed)
-            if not sample_prices.are_there():
-                progress.step("sample prices", lambda: sample_prices.fetch(programs, environ))
-
-        try:
-            if not environments.has_uv():
-                progress.step("uv", lambda: environments.fetch_uv(programs, environ))
-            pyspark = pool.submit(fetch_pyspark)
-            java_program = pool.submit(provide_java)
-            main_environment = pool.submit(fill, environments.MAIN, pyspark)
-            superset_environment = pool.submit(fill, environments.SUPERSET)
-            all_jars = pool.submit(fetch_jars, pyspark, java_program)
-            prices = pool.submit(fetch_sample_prices, main_environment)
-            _wait_until_done([pyspark, java_program, main_environment, superset_environment, all_jars, prices])
-        except KeyboardInterrupt:
-            programs.end()
-            raise
+        main, superset = environments.MAIN, environments.SUPERSET
+        uv = step("uv", environments.has_uv(), lambda: environments.fetch_uv(programs, environ))
+        pyspark = step("pyspark", main.is_made(), lambda: environments.fetch_pyspark(programs, environ), uv)
+        java_program = step(
+            "Java", java.is_ready(machines_java), lambda: java.provide(machines_java, programs, environ), uv
+        )
+        packages = step(main.name, main.is_made(), lambda: environments.fill(main, programs, environ), pyspark)
+        finish(
+            programs,
+            uv,
+            pyspark,
+            java_program,
+            packages,
+            step(superset.name, superset.is_made(), lambda: environments.fill(superset, programs, environ), uv),
+            step(
+                "Kafka and its Spark connector (jars)",
+                jars.are_there(),
+                lambda: jars.fetch(programs, environ),
+                *(pyspark, java_program),
+            ),
+            step("sample prices", sample_prices.are_there(), lambda: sample_prices.fetch(programs, environ), packages),
+        )
 
 
-def _wait_until_done(steps: Iterable[Future[None]]) -> None:
-    for step in steps:
-        step.result()
+def provide_browser(environ: Mapping[str, str]) -> None:
+    make_folders(environ)
+    programs = Programs()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        finish(programs, pool.submit(browser.provide, programs, environ))
+
+
+def finish(programs: Programs, *steps: Future[None]) -> None:
+    """Waits for all steps and raises what the first failed one raised; Ctrl-C ends their programs.
+
+    It waits in short turns: a signal that came just before a wait is noticed after it only.
+    """
+    try:
+        while wait(steps, timeout=SECONDS_BETWEEN_LOOKS).not_done:
+            continue
+    except KeyboardInterrupt:
+        programs.end()
+        raise
+    for each in steps:
+        each.result()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -118,8 +133,7 @@ def main(arguments: list[str]) -> int:
     environ = surroundings(os.environ)
     try:
         if "--browser" in arguments:
-            make_folders(environ)
-            browser.provide(Programs(), environ)
+            provide_browser(environ)
         else:
             set_up(environ)
     except SetupError as error:

@@ -58,7 +58,7 @@ class Environment:
         return hashed(*self.requirements, str(self.folder))
 
     def is_made(self) -> bool:
-        return is_done(self.stamp, self.inputs()) and self.python.exists() and not self.under_way.exists()
+        return is_done(self.stamp, self.inputs()) and self.python.exists()
 
 
 MAIN = Environment("Python packages", PYTHON, (REPO / "requirements.txt", PIP_REQUIREMENTS))

@@ -28,8 +28,10 @@ NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded"
 
 
 class Programs:
-    """The programs under way. Each is the head of a process group of its own, so that a terminal's Ctrl-C reaches
-    only us, and we end whole groups."""
+    """The programs under way, run by threads other than the main one, which signals interrupt.
+
+    Each heads a process group of its own, so that a terminal's Ctrl-C reaches only us, and we end whole groups.
+    """
 
     def __init__(self, inherited: tuple[int, ...] = ()) -> None:
         self.interrupted = False
@@ -62,12 +64,10 @@ class Programs:
                     start_new_session=True, pass_fds=self.inherited,
                 )  # fmt: skip
                 (self._lasting if lasting else self._running).add(program)
-            try:
-                code = program.wait()
-            finally:
-                with self._lock:
-                    self._running.discard(program)
-                    self._lasting.discard(program)
+            code = program.wait()
+            with self._lock:
+                self._running.discard(program)
+                self._lasting.discard(program)
         if code:
             raise SetupError(f"{name}: interrupted" if self.interrupted else why(name, log))
 

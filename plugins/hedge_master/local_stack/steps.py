@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from hedge_master.local_stack.progress import Figure, done
 
+SECONDS_BETWEEN_LOOKS = 0.5
+
 
 @dataclass(frozen=True)
 class Step:
@@ -42,7 +44,8 @@ def run_steps(steps: Sequence[Step], figure: Figure) -> None:
             if not under_way:
                 raise ValueError(f"steps wait for each other: {', '.join(step.name for step in waiting)}")
             figure.show(f"{len(finished)} of {len(steps)}: " + ", ".join(step.name for step in under_way.values()))
-            ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            # In short turns: a signal that came just before a wait is noticed after it only.
+            ended, _ = wait(under_way, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
             for future in ended:
                 step = under_way.pop(future)
                 error = future.exception()

@@ -100,7 +100,7 @@ def test_a_program_that_ignores_a_polite_end_is_killed(tmp_path: Path) -> None:
 
     def run() -> None:
         with pytest.raises(SetupError):
-            programs.run("deaf", ["/bin/sh", "-c", f"trap '' TERM; echo > '{ready}'; while :; do sleep 1; done"])
+            programs.run("deaf", ["/bin/sh", "-c", f"trap '' TERM; echo > '{ready}'; sleep 20; sleep 20"])
         codes.append("ended")
 
     thread = threading.Thread(target=run)
@@ -111,11 +111,12 @@ def test_a_program_that_ignores_a_polite_end_is_killed(tmp_path: Path) -> None:
     assert codes == ["ended"]
 
 
-def test_after_an_interruption_nothing_begins() -> None:
+def test_after_an_interruption_nothing_begins(tmp_path: Path) -> None:
     programs = Programs()
     programs.end()
     with pytest.raises(SetupError, match="interrupted"):
-        programs.run("late", ["/bin/false"])
+        programs.run("late", ["/usr/bin/touch", tmp_path / "begun"])
+    assert not (tmp_path / "begun").exists()
 
 
 def test_what_must_not_be_halved_is_awaited(tmp_path: Path) -> None:
@@ -129,15 +130,18 @@ def test_what_must_not_be_halved_is_awaited(tmp_path: Path) -> None:
     gate.read_text()
     ender = threading.Thread(target=programs.end)
     ender.start()
-    assert ender.is_alive()
+    ender.join(0.5)
+    waits = ender.is_alive()
     gate.write_text("go\n")
     ender.join(10)
     thread.join(10)
+    assert waits
     assert done.exists()
 
 
 SETUP_WITH_A_SLOW_STEP = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, {local!r})
 import setup
 from provision import programs
@@ -145,26 +149,31 @@ from pathlib import Path
 programs.LOGS = Path({logs!r})
 def slow(environ):
     runner = programs.Programs()
-    try:
-        runner.run("slow", ["/bin/sh", "-c", "echo > '{ready}'; exec sleep 300"])
-    except KeyboardInterrupt:
-        runner.end()
-        raise
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        setup.finish(runner, pool.submit(runner.run, "slow", ["/bin/sh", "-c", {script!r}]))
 setup.set_up = slow
 sys.exit(setup.main([]))
 """
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_is_one_line_however_often_it_is_pressed(tmp_path: Path, times: int) -> None:
-    ready = tmp_path / "ready"
+    """The second one comes while the first is at work: the program takes its time to end."""
+    ready, ending = tmp_path / "ready", tmp_path / "ending"
     os.mkfifo(ready)
+    os.mkfifo(ending)
+    script = f"trap \"echo > '{ending}'; sleep 1; exit\" TERM; echo $$ > '{ready}'; sleep 40 & wait"
     local = str(Path(programs_module.__file__).parents[1])
-    program = SETUP_WITH_A_SLOW_STEP.format(local=local, logs=str(tmp_path / "logs"), ready=ready)
+    program = SETUP_WITH_A_SLOW_STEP.format(local=local, logs=str(tmp_path / "logs"), script=script)
     setup = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
-    ready.read_text()
-    for _ in range(times):
+    below = os.pidfd_open(int(ready.read_text()))
+    setup.send_signal(signal.SIGINT)
+    ending.read_text()
+    for _ in range(times - 1):
         setup.send_signal(signal.SIGINT)
     _, said = setup.communicate(timeout=20)
+    ended, _, _ = select.select([below], [], [], 10)
+    os.close(below)
+    assert ended
     assert said == "interrupted: what was fetched is kept, the same call goes on from here\n"
     assert setup.returncode == 130
