@@ -63,7 +63,7 @@ with DAG(
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.NONE, emit_datasets=False
         ),
-        operator_args={"install_deps": False},
+        operator_args={"install_deps": False, "poke_interval": 1},
     )
     test = DbtTestLocalOperator(task_id="test_models", exclude="test_type:unit", **DBT_PROCESS)
     publish = DbtRunOperationLocalOperator(

@@ -7,7 +7,7 @@ what is new or changed.
 
 **With the sample market** its clock moves on by one trading day first: at the run of the schedule, or where a run is
 started with *next market day* (which is what `make next-day` does). A run that makes up for one that was missed while
-the stack was down leaves the clock where it stands.
+the stack was down, more than an hour late, leaves the clock where it stands.
 
 **What it costs.** Two calls for the listings, one for each search keyword, and two a symbol (SPLITS,
 TIME_SERIES_DAILY compact). Symbols with the oldest last bar go first.

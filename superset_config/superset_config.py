@@ -167,7 +167,12 @@ def chosen(choices: Mapping[str, str], picked: Sequence[str], default: str) -> s
     return choices[label]
 
 
-JINJA_CONTEXT_ADDONS = {"chosen": chosen}
+def refused(column: str, operator: str) -> str:
+    """Raises, and the chart shows why: a filter that the SQL does not know must not be left out without a word."""
+    raise TemplateRuntimeError(f"{column} {operator}: the ranking knows IN and IS NULL only")
+
+
+JINJA_CONTEXT_ADDONS = {"chosen": chosen, "refused": refused}
 FEATURE_FLAGS = {"ENABLE_TEMPLATE_PROCESSING": True}
 
 # The ranking table shows and exports all the symbols there are (80,000 at full size), never a silent first part.

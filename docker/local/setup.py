@@ -129,7 +129,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: list[str]) -> int:
     for each in SIGNALS:
-        signal.signal(each, _interrupt)
+        if signal.getsignal(each) is not signal.SIG_IGN:  # `nohup` means it
+            signal.signal(each, _interrupt)
     environ = surroundings(os.environ)
     try:
         if "--browser" in arguments:

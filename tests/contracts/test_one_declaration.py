@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.topics import TOPICS
+from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 from hedge_master.orchestration import wiring
 from hedge_master.ranking import Measure
 from hedge_master.settings import REPO_ROOT
@@ -47,3 +49,12 @@ def test_no_module_is_named_like_one_that_it_could_hide() -> None:
     assert not (DBT / "__init__.py").exists()
     libraries = {"pyspark", "pyarrow", "pandas", "json", "typing", "logging", "types", "kafka"}
     assert not {path.stem for path in (REPO_ROOT / "spark_jobs").glob("*.py")} & libraries
+
+
+def test_the_set_up_and_the_browser_test_look_for_the_same_browsers() -> None:
+    """The set-up runs before hedge_master can be imported, so the names stand twice."""
+    names = re.search(
+        r"^NAMES = (\(.*\))$", (REPO_ROOT / "docker/local/provision/browser.py").read_text(), re.MULTILINE
+    )
+    assert names is not None
+    assert ast.literal_eval(names[1]) == CHROMIUM_NAMES

@@ -20,8 +20,8 @@ from pyspark.sql import SparkSession
 import stream_prices
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion import fx_rates, plan, splits, symbols
-from hedge_master.ingestion.ledger import Ledger
-from hedge_master.ingestion.publisher import message_headers
+from hedge_master.ingestion.ledger import Ledger, Place
+from hedge_master.ingestion.publisher import FUNCTION, message_headers
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.sample_market.clock_client import market_date, set_market_date, set_market_time
 from hedge_master.settings import Settings
@@ -78,14 +78,17 @@ class Reader:
                 fx_rates.load_fx_rates(self.connection, today, history)
             asked = wanted(self.connection)
             splits.sync_splits(client, calls, self.connection, asked, "read")
-            answers = {symbol: client.daily_prices(symbol, topic.outputsize) for symbol in asked}
-        first = self._next_offset[topic.name]
-        self._next_offset[topic.name] += len(answers)
-        messages = []
-        for offset, (symbol, answer) in enumerate(answers.items(), start=first):
-            headers = message_headers(answer, symbol, uuid4(), "read", today)
-            packed = [(name, text.encode()) for name, text in headers.items()]
-            messages.append((symbol.encode(), answer.body, topic.name, 0, offset, packed))
+            messages = []
+            for symbol in asked:
+                answer, request_id = client.daily_prices(symbol, topic.outputsize), uuid4()
+                offset = self._next_offset[topic.name]
+                self._next_offset[topic.name] += 1
+                headers = message_headers(answer, symbol, request_id, "read", today)
+                packed = [(name, text.encode()) for name, text in headers.items()]
+                messages.append((symbol.encode(), answer.body, topic.name, 0, offset, packed))
+                ledger.asked(request_id, FUNCTION, symbol, topic.outputsize)
+                place = Place(topic.name, 0, offset)
+                ledger.published(request_id, answer.requested_at, len(answer.body), place)
         kafka = self._spark.createDataFrame(messages, KAFKA)
         judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
         with self.connection, self.connection.cursor() as cursor:
@@ -122,7 +125,7 @@ class Lived:
         self.seen["corrected"] = bar("SIMX6.LON", MONDAY)
         self.counts["next friday"] = reader.go_to(NEXT_FRIDAY)
         self.seen["late"] = bar("SIMX6.LON", WEDNESDAY)
-        self.seen["asked on friday"] = [(symbol,) for symbol in plan.traded(reader.connection)]
+        self.seen["asked on monday"] = [(symbol,) for symbol in plan.traded(reader.connection)]
         self.counts["later"] = reader.go_to(LATER)
 
 
@@ -204,8 +207,8 @@ def test_a_delisted_company_keeps_its_bars_and_is_asked_no_more(lived: Lived) ->
         """select status, delisted_on, max(prices.day) from market.symbols join market.prices using (symbol_id)
         where symbol = 'SIMX2' group by 1, 2"""
     ) == [("delisted", THURSDAY, THURSDAY)]
-    assert ("SIMX2",) not in lived.seen["asked on friday"]
-    assert ("SIMX1",) in lived.seen["asked on friday"]
+    assert ("SIMX2",) not in lived.seen["asked on monday"]
+    assert ("SIMX1",) in lived.seen["asked on monday"]
 
 
 def test_a_ticker_that_comes_back_is_another_company(lived: Lived) -> None:

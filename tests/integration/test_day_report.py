@@ -63,6 +63,11 @@ def test_a_day_is_told_by_what_is_new_late_corrected_and_rejected(warehouse: Con
         )
     deliver(warehouse, 1, zeros, ("AAA", FRIDAY, 11.0, None), ("AAA", MONDAY, 11.5, None))
     deliver(warehouse, 2, ("BBB", FRIDAY, 5.0, None), ("BBB", MONDAY, 5.5, None))
+    with warehouse, warehouse.cursor() as cursor:  # a message that is refused as a whole names no day
+        cursor.execute(
+            """insert into market.rejected_rows (batch_id, topic, partition, kafka_offset, symbol, reason)
+            values (99, 't', 0, 9, 'CCC', 'notice')"""
+        )
     deliver(warehouse, 3, ("BBB", FRIDAY, 5.0, None), ("BBB", MONDAY, -1.0, "price_not_positive"))
     assert day_of(warehouse, MONDAY, before) == MarketDay(
         market_date=MONDAY,
@@ -70,12 +75,12 @@ def test_a_day_is_told_by_what_is_new_late_corrected_and_rejected(warehouse: Con
         late=1,
         changed=1,
         unchanged=1,
-        rejected=1,  # the zeros were refused on Friday already
+        rejected=2,  # the zeros were refused on Friday already
         news={
             "new symbols": ["CCC CCC Inc"],
             "splits": ["AAA 1 for 1000"],
             "late": ["BBB 2020-06-12"],
             "corrected": ["AAA 2020-06-12 10 -> 11"],
-            "rejected": ["BBB 2020-06-15 price_not_positive"],
+            "rejected": ["BBB 2020-06-15 price_not_positive", "CCC notice"],
         },
     )

@@ -155,6 +155,29 @@ def test_a_session_closes_by_the_clock_of_its_market(
         assert cursor.fetchone() == (True,)
 
 
+def test_an_answer_from_before_the_ticker_was_given_away_is_the_former_companys(warehouse: Connection) -> None:
+    """AAA was another company until Friday and is a new one since Tuesday 16 June. A message of Monday that is read on
+    Tuesday, after the listing, is not about the new one; one of Tuesday is."""
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute(
+            """update market.symbols set symbol = 'AAA (until 2020-06-12)', ticker_until = %s, status = 'delisted'
+            where symbol = 'AAA'""",
+            (FRIDAY,),
+        )
+        cursor.execute(
+            """insert into market.symbols (symbol, name, type, region, timezone, currency, listed_on, first_seen)
+            values ('AAA', 'New', 'Equity', 'United States', 'US/Eastern', 'USD', %(day)s, %(day)s)""",
+            {"day": TUESDAY},
+        )
+    before, after = datetime(2020, 6, 15, 22, tzinfo=UTC), datetime(2020, 6, 16, 22, tzinfo=UTC)
+    deliver(warehouse, PRICE_HISTORY, 0, NOON, [("AAA", FRIDAY, 10.0)], market_time=before)
+    deliver(warehouse, DAILY_PRICES, 0, ONE, [("AAA", TUESDAY, 99.0)], market_time=after)
+    stored = all_of(
+        warehouse, "select symbol, day, close from market.prices join market.symbols using (symbol_id) order by day"
+    )
+    assert stored == [("AAA (until 2020-06-12)", FRIDAY, 10.0), ("AAA", TUESDAY, 99.0)]
+
+
 def test_two_answers_in_one_batch_the_newer_wins(warehouse: Connection) -> None:
     with warehouse, warehouse.cursor() as cursor:
         execute_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from datetime import date
@@ -96,6 +97,38 @@ def test_a_ticker_that_comes_back_under_another_name_is_another_company(ingest: 
         left join market.prices using (symbol_id) group by symbols.symbol_id order by symbols.symbol_id""",
     ) == [("ABC (until 2019-11-29)", "Old Inc", "delisted", ended, 1), ("ABC", "New Corp", "active", None, 0)]
     assert plan.without_history(ingest) == ["ABC"]  # the former company cannot be asked for any more
+
+
+def test_a_former_company_is_known_by_its_listing_where_it_was_renamed(ingest: Connection) -> None:
+    """Stored as Old Inc; when it is gone the API calls it Older Holdings, listed on the same day."""
+    began, ended, again = date(2004, 1, 5), date(2019, 11, 29), date(2020, 7, 8)
+    with ingest:
+        companies.store(ingest, [listing("ABC", name="Old Inc", exchange="NYSE", listed_on=began)], FRIDAY)
+        gone = listing("ABC", name="Older Holdings", exchange="NYSE", listed_on=began, status="delisted")
+        gone = dataclasses.replace(gone, delisted_on=ended)
+        new = listing("ABC", name="New Corp", exchange="NYSE", listed_on=again)
+        assert companies.store(ingest, [gone, new], MONDAY) == (1, 1)
+    assert all_of(ingest, "select symbol, name, ticker from market.symbols order by symbol_id") == [
+        ("ABC (until 2019-11-29)", "Older Holdings", "ABC"),
+        ("ABC", "New Corp", "ABC"),
+    ]
+
+
+def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
+    """GONE's last bar may have been missed, or seen half finished. NEVER was delisted before anybody followed it."""
+    with ingest:
+        companies.store(ingest, [listing("GONE"), listing("NEVER", status="delisted")], FRIDAY)
+    add_bar(ingest, "GONE", FRIDAY, 5.0)
+    with ingest:
+        companies.store(ingest, [listing("GONE", status="delisted", delisted_on=MONDAY)], MONDAY)
+    assert plan.traded(ingest) == ["GONE"]
+    all_of(
+        ingest,
+        """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at, outcome)
+        values (gen_random_uuid(), 'r', 'TIME_SERIES_DAILY', 'compact', 'GONE', clock_timestamp(), 'nothing_there')
+        returning 1""",
+    )
+    assert plan.traded(ingest) == []
 
 
 def test_a_company_that_is_renamed_keeps_its_ticker_and_its_bars(ingest: Connection) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import os
 import shutil
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ UV = BUILD / "uv" / "bin" / "uv"
 PYSPARK_UNCOMPRESSED = ("--config-settings-package", "pyspark:--build-option=--compression=stored")
 # Debian keeps the wheels of pip here, also where python3-venv is not installed.
 DEBIAN_WHEELS = Path("/usr/share/python-wheels")
+THIS_RUN = uuid.uuid4().hex  # a process id would come again, in a container every time
 COMMAND_SCRIPT = """\
 #!/bin/sh
 '''exec' "{python}" "$0" "$@"
@@ -128,11 +129,10 @@ def _install(
     """
     if not into.python.exists():
         programs.run(f"{name} folder", [sys.executable, "-m", "venv", "--without-pip", into.folder], environ)
-    this_run = str(os.getpid())
-    again = ["--reinstall"] if into.under_way.exists() and into.under_way.read_text() != this_run else []
+    again = ["--reinstall"] if into.under_way.exists() and into.under_way.read_text() != THIS_RUN else []
     into.stamp.unlink(missing_ok=True)
     if not again:
-        into.under_way.write_text(this_run)
+        into.under_way.write_text(THIS_RUN)
     listed = [word for file in files for word in ("-r", file)]
     checked = ["--no-deps", "--require-hashes"]
     programs.run(

@@ -34,11 +34,16 @@ returning (xmax = 0), symbol, currency
 
 @dataclass(frozen=True)
 class _Former:
-    """The company that had a ticker before the one that has it now, and the last day on which it did."""
+    """The company that had a ticker before the one that has it now, since when, and the last day on which it did."""
 
     ticker: str
     name: str
+    listed_on: date | None
     until: date
+
+    def is_stored_as(self, row: Listing) -> bool:
+        """A company may have been renamed since it was stored: then the day of its listing tells."""
+        return row.name == self.name or (row.listed_on is not None and row.listed_on == self.listed_on)
 
     @property
     def symbol(self) -> str:
@@ -89,14 +94,14 @@ def _given_away(active: dict[str, Listing], gone: Sequence[Listing]) -> dict[tup
         if now is None or now.name == each.name or now.listed_on is None or each.delisted_on is None:
             continue
         if now.listed_on > each.delisted_on:
-            found[each.symbol, each.name] = _Former(each.symbol, each.name, each.delisted_on)
+            found[each.symbol, each.name] = _Former(each.symbol, each.name, each.listed_on, each.delisted_on)
     return found
 
 
 def _rename(cursor: Cursor, former: dict[tuple[str, str], _Former], known: dict[str, Listing]) -> None:
     """The stored row of a former company makes room for the one that has its ticker now."""
     for (ticker, name), each in former.items():
-        if ticker in known and known[ticker].name == name:
+        if ticker in known and each.is_stored_as(known[ticker]):
             log.info("%s is another company now: %s is kept as %s", ticker, name, each.symbol)
             cursor.execute(
                 """update market.symbols set symbol = %s, status = 'delisted', delisted_on = %s, ticker_until = %s,

@@ -42,8 +42,9 @@ def start_market_day(settings: Settings, warehouse: Connection, run_id: str, run
     """The market date of a run, kept in the warehouse; another task or a retry of the run gets the same one.
 
     The sample market knows no other time than its runs: a daily run on its schedule, and one with `next_day`, lets one
-    trading day go by first. A run that makes up for a missed one does not, so that a stack that was down shows at its
-    start what it showed at its end. The date is kept before the clock moves, so that no retry moves it twice.
+    trading day go by first. A run that makes up for a missed one, more than an hour late, does not, so that a stack
+    that was down shows at its start what it showed at its end. The date is kept before the clock moves, so that no
+    retry moves it twice.
 
     Raises NoMarketClock, SampleMarketEnded, and ClockUnavailable where the sample market does not answer.
     """

@@ -40,14 +40,22 @@ def without_history(warehouse: Connection, only: Sequence[str] = (), refresh: bo
 
 
 def traded(warehouse: Connection) -> list[str]:
-    """Active symbols, those with the oldest last bar first: where a day's calls do not reach all, they go first."""
+    """Active symbols, those with the oldest last bar first: where a day's calls do not reach all, they go first.
+
+    A symbol that was delisted is asked for once more: its last bar may have been missed, or seen half finished.
+    """
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select symbols.symbol from market.symbols
             left join lateral (
                 select max(prices.day) as last_bar from market.prices where prices.symbol_id = symbols.symbol_id
             ) as newest on true
-            where symbols.status = 'active'
+            where symbols.status = 'active' or (
+                symbols.ticker_until is null and newest.last_bar is not null and not exists (
+                    select from market.api_calls as calls
+                    where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
+                        and calls.outcome in ('published', 'nothing_there')
+                        and calls.requested_at >= symbols.updated_at))
             order by newest.last_bar nulls first, symbols.symbol"""
         )
         return [symbol for (symbol,) in cursor.fetchall()]

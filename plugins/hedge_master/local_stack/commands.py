@@ -1,4 +1,4 @@
-"""The commands of `python -m hedge_master.local_stack`: up, down, status, demo, clean."""
+"""The commands of `python -m hedge_master.local_stack`: up, down, status, demo, next-day, clean."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ where batch_id > %(batch)s and not exists (
 NEWS = {
     "new symbols": "select symbol || ' ' || name from market.symbols where added_at > %(moment)s order by 1",
     "no longer listed": """
-        select symbol || ' since ' || delisted_on from market.symbols
+        select concat_ws(' since ', symbol, delisted_on) from market.symbols
         where status = 'delisted' and updated_at > %(moment)s and added_at <= %(moment)s order by 1""",
     "splits": """
         select symbol || ' ' || case when factor < 1 then '1 for ' || round((1 / factor)::numeric, 4)::float8
@@ -76,7 +76,7 @@ NEWS = {
         from market.price_revisions as revisions
         inner join market.prices using (symbol_id, day) inner join market.symbols using (symbol_id)
         where revisions.replaced_by_batch_id > %(batch)s order by 1""",
-    "rejected": f"select distinct symbol || ' ' || day || ' ' || reason {FIRST_REJECTED} order by 1",
+    "rejected": f"select distinct concat_ws(' ', symbol, day, reason) {FIRST_REJECTED} order by 1",
 }
 
 

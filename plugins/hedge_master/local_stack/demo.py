@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
+from psycopg2.extensions import connection as Connection
+
 from hedge_master.local_stack.airflow_api import AirflowApi
-from hedge_master.local_stack.pipeline import Pipeline
+from hedge_master.local_stack.pipeline import DAILY, Pipeline
 from hedge_master.local_stack.progress import console
 from hedge_master.local_stack.stack import Stack
 from hedge_master.local_stack.stamps import fingerprint, is_done, mark_done
 from hedge_master.local_stack.start import start
-from hedge_master.local_stack.warehouse_figures import accounts, bars_stored, warehouse
+from hedge_master.local_stack.warehouse_figures import accounts, bars_stored, has_provisional_bars, warehouse
+from hedge_master.sample_market.moment import Moment
 from hedge_master.settings import REPO_ROOT
 
 RANKED = 10
@@ -22,13 +25,12 @@ LOOK_BACK = "1y"
 def demo(stack: Stack) -> None:
     """Raises StackError where a service or a run fails."""
     start(stack)
-    if (stands_at := already_published(stack)) is not None:
-        console.print(f"The ranking stands at {stands_at}, as the market does: there is nothing to run.")
-    else:
-        with airflow(stack) as api, warehouse(stack) as session:
+    with airflow(stack) as api, warehouse(stack) as session:
+        if (stands_at := already_published(stack, api, session)) is not None:
+            console.print(f"The ranking stands at {stands_at}, as the market does: there is nothing to run.")
+        else:
             Pipeline(api, lambda: bars_stored(session)).run_whole()
-        mark_done(stack.folders, STAMP, code_fingerprint())
-    with warehouse(stack) as session:
+            mark_done(stack.folders, STAMP, code_fingerprint())
         rows = accounts(session)
     show_ranking(stack)
     console.print("Rows: {delivered:,} delivered = {new:,} new + {changed:,} changed + {unchanged:,} unchanged "
@@ -36,21 +38,24 @@ def demo(stack: Stack) -> None:
     show_addresses(stack)
 
 
-def already_published(stack: Stack) -> date | None:
-    """The market date of the ranking, where a whole run of this very code has published it and the market stands there.
+def already_published(stack: Stack, api: AirflowApi, session: Connection) -> date | None:
+    """The market date of the ranking, where a whole run of this very code has published it, the market stands at the
+    end of that day, its last daily run brought everything, and no bar is provisional.
 
     Only the sample market's clock tells that; a real market has always moved on.
     """
     if not stack.settings.uses_sample_market or not is_done(stack.folders, STAMP, code_fingerprint()):
         return None
     from hedge_master.ranking import RankingError, published_as_of
-    from hedge_master.sample_market.clock_client import market_date
+    from hedge_master.sample_market.clock_client import clock
 
     try:
         published = published_as_of(stack.settings.required("warehouse_reader_url")).market_date
     except RankingError:  # nothing was published yet
         return None
-    return published if published == market_date(stack.settings.sample_market_url) else None
+    if clock(stack.settings.sample_market_url).moment != Moment(published) or has_provisional_bars(session):
+        return None
+    return published if all(run.state == "success" for run in api.runs(DAILY, limit=1)) else None
 
 
 def code_fingerprint() -> str:

@@ -19,7 +19,8 @@ def end_at_interruption() -> None:
     Nothing needs to be tidied: every step stands a kill at any point, and the next call goes on from there.
     """
     for each in SIGNALS:
-        signal.signal(each, _end)
+        if signal.getsignal(each) is not signal.SIG_IGN:  # `nohup` means it
+            signal.signal(each, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

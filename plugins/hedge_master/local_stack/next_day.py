@@ -8,7 +8,7 @@ from hedge_master.local_stack.pipeline import Pipeline
 from hedge_master.local_stack.progress import console
 from hedge_master.local_stack.stack import Stack, StackError
 from hedge_master.local_stack.supervision import Supervisor
-from hedge_master.local_stack.warehouse_figures import bars_stored, warehouse
+from hedge_master.local_stack.warehouse_figures import bars_stored, market_date_of, warehouse
 from hedge_master.sample_market.clock_client import ClockUnavailable, clock
 
 SHOWN = 8
@@ -26,11 +26,12 @@ def next_day(stack: Stack) -> None:
         raise StackError(str(error)) from error
     if state.next_trading_day is None:
         raise StackError(f"the sample market ends on {state.last_market_date}: `make clean` and `make demo` start over")
-    with warehouse(stack) as session:
+    with warehouse(stack) as session, airflow(stack) as api:
+        pipeline = Pipeline(api, lambda: bars_stored(session))
+        pipeline.wait_until_idle()
         before = mark_of(session)
-        with airflow(stack) as api:
-            Pipeline(api, lambda: bars_stored(session)).run_next_day()
-        show_day(day_of(session, state.next_trading_day, before))
+        run = pipeline.run_next_day()
+        show_day(day_of(session, market_date_of(session, run), before))
     show_ranking(stack)
 
 

@@ -42,11 +42,22 @@ class Pipeline:
         self._step("price histories and latest prices", {BACKFILL: {}, DAILY: {}})
         self._wait_for_followers()
 
-    def run_next_day(self) -> None:
-        """One more trading day of the sample market, as its schedule would run it. Raises StackError."""
+    def wait_until_idle(self) -> None:
+        """Until no run that was begun before is under way: a run of the schedule, or one that Ctrl-C left alone."""
+        with moving("a run that is under way") as figure:
+            while any(run.is_active for dag_id in DAGS for run in self.api.runs(dag_id, limit=3)):
+                self._show(figure, "a run that is under way")
+                time.sleep(SECONDS_BETWEEN_QUESTIONS)
+
+    def run_next_day(self) -> str:
+        """One more trading day of the sample market, as its schedule would run it; the daily run's `DAG/RUN`.
+
+        Raises StackError.
+        """
         self._begin()
-        self._step("the day's prices", {DAILY: {"next_market_day": True}})
+        (run_id,) = self._step("the day's prices", {DAILY: {"next_market_day": True}})
         self._wait_for_followers()
+        return f"{DAILY}/{run_id}"
 
     def _begin(self) -> None:
         self._wait_until_read()
@@ -71,8 +82,8 @@ class Pipeline:
                 (run.dag_id, run.run_id) for dag in DAGS for run in self.api.runs(dag) if not run.is_active
             }
 
-    def _step(self, title: str, wanted: Mapping[str, Mapping[str, object]]) -> None:
-        """One run of each DAG, side by side. `wanted`: DAG id -> parameters."""
+    def _step(self, title: str, wanted: Mapping[str, Mapping[str, object]]) -> list[str]:
+        """One run of each DAG, side by side; their run ids. `wanted`: DAG id -> parameters."""
         for dag_id in wanted:
             self.api.unpause(dag_id)
         ordered = [(dag_id, self.api.trigger(dag_id, conf)) for dag_id, conf in wanted.items()]
@@ -85,6 +96,7 @@ class Pipeline:
                 self._show(figure, title)
                 time.sleep(SECONDS_BETWEEN_QUESTIONS)
             done(f"{title} ({', '.join(wanted)})", figure.seconds)
+        return [run_id for _, run_id in ordered]
 
     def _wait_until_quiet(self, follower: str, causes: tuple[str, ...]) -> None:
         """Until the causes have ended, no event waits for the follower, no run of it is under way, and one of them

@@ -40,6 +40,21 @@ def newest_bar(session: Connection) -> date | None:
     return found if isinstance(found, date) else None
 
 
+def has_provisional_bars(session: Connection) -> bool:
+    """True where a bar is stored whose session had not closed when it was asked for."""
+    return bool(_row(session, "select exists (select from market.prices where provisional)")[0])
+
+
+def market_date_of(session: Connection, run_id: str) -> date:
+    """The market date of one run, `DAG/RUN`. Raises LookupError where it has kept none."""
+    with session.cursor() as cursor:
+        cursor.execute("select market_date from market.market_dates where run_id = %s", (run_id,))
+        row: tuple[date] | None = cursor.fetchone()
+    if row is None:
+        raise LookupError(f"market.market_dates has no date of {run_id}")
+    return row[0]
+
+
 def newest_market_date(session: Connection) -> date | None:
     """The market date of the newest run."""
     found = _row(session, "select max(market_date) from market.market_dates")[0]

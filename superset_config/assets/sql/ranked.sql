@@ -57,7 +57,8 @@ with ranked as (
   where true
     {%- for column in ('market', 'currency', 'type') %}
     {%- for filter in get_filters(column, remove_filter=True) %}
-    and {{ column }} {% if filter.op == 'IS NULL' %}is null{% else %}in {{ filter.val|where_in|replace('%%', '%') }}{% endif %}
+    and {{ column }} {% if filter.op == 'IS NULL' %}is null{% elif filter.op == 'IN' %}in {{ filter.val|where_in|replace('%%', '%') }}
+    {%- else %}{{ refused(column, filter.op) }}{% endif %}
     {%- endfor %}
     {%- endfor %}
 )

@@ -103,3 +103,8 @@ def test_the_log_in_limit_is_where_passwords_arrive(settings: Settings) -> None:
     manager = SimpleNamespace(limiter=SimpleNamespace(limit=limit))
     config.FLASK_APP_MUTATOR(SimpleNamespace(appbuilder=SimpleNamespace(sm=manager), blueprints=blueprints))
     assert limited == [("20 per minute", ["POST"], "takes the form"), ("20 per minute", ["POST"], "takes JSON")]
+
+
+def test_a_filter_that_the_sql_does_not_know_is_refused(settings: Callable[..., ModuleType]) -> None:
+    with pytest.raises(TemplateRuntimeError, match="market NOT IN: the ranking knows IN and IS NULL only"):
+        settings().refused("market", "NOT IN")

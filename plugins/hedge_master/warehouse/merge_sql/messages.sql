@@ -1,16 +1,40 @@
--- One row a Kafka message: what it answers for. A message speaks for all days between its first and its last bar.
+-- One row a Kafka message: what it answers for. A message speaks for all days between its first and its last bar, and for
+-- the company that had its ticker when it was asked for: the holder of today may have been listed later.
 create temporary table batch_messages on commit drop as
+with delivered as (
+    select
+        partition,
+        kafka_offset,
+        symbol,
+        requested_at,
+        market_time,
+        outputsize,
+        count(*) as rows,
+        min(day) filter (where reason is null) as first_day,
+        max(day) filter (where reason is null) as last_day
+    from STAGING
+    group by partition, kafka_offset, symbol, requested_at, market_time, outputsize
+)
+
 select
-    staged.partition,
-    staged.kafka_offset,
-    symbols.symbol_id,
-    staged.requested_at,
-    staged.outputsize,
-    count(*) as rows,
-    min(staged.day) filter (where staged.reason is null) as first_day,
-    max(staged.day) filter (where staged.reason is null) as last_day
-from STAGING as staged
-left join market.symbols on symbols.symbol = staged.symbol
-group by staged.partition, staged.kafka_offset, symbols.symbol_id, staged.requested_at, staged.outputsize;
+    delivered.partition,
+    delivered.kafka_offset,
+    coalesce(former.symbol_id, holder.symbol_id) as symbol_id,
+    delivered.requested_at,
+    delivered.outputsize,
+    delivered.rows,
+    delivered.first_day,
+    delivered.last_day
+from delivered
+left join market.symbols as holder on holder.symbol = delivered.symbol
+left join lateral (
+    select companies.symbol_id
+    from market.symbols as companies
+    where
+        companies.ticker = delivered.symbol and companies.ticker_until is not null
+        and (delivered.market_time at time zone 'UTC')::date < holder.listed_on
+    order by companies.ticker_until desc
+    limit 1
+) as former on true;
 
 analyze batch_messages

@@ -12,8 +12,8 @@ with rejected as (
             )::text
         )
     from STAGING as staged
-    left join market.symbols on symbols.symbol = staged.symbol
-    where staged.reason is not null or symbols.symbol_id is null
+    inner join batch_messages as message using (partition, kafka_offset)
+    where staged.reason is not null or message.symbol_id is null
     returning 1
 )
 

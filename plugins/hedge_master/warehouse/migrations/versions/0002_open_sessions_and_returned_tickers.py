@@ -25,6 +25,7 @@ $$;
 PROVISIONAL = """
 comment on column market.prices.provisional is
     'the session had not closed when the bar was asked for; left out of all models until the next answer replaces it';
+create index on market.prices (symbol_id) where provisional;
 alter table market.price_revisions add column provisional boolean not null default false;
 """
 
@@ -34,6 +35,9 @@ TICKERS = """
 alter table market.symbols add column ticker_until date;
 comment on column market.symbols.ticker_until is
     'last day on which the ticker was this company''s; null while it is, and then symbol is what the API calls it';
+alter table market.symbols add column ticker text
+    generated always as (case when ticker_until is null then symbol else split_part(symbol, ' (until ', 1) end) stored;
+create index on market.symbols (ticker) where ticker_until is not null;
 alter table market.symbols add column added_at timestamptz not null default '-infinity';
 alter table market.symbols alter column added_at set default clock_timestamp();
 comment on column market.symbols.added_at is 'an answer that was asked for before this is not about this company';
