@@ -71,7 +71,9 @@ def provide(machines: Path | None, programs: Programs, environ: Mapping[str, str
     beside.write_text(_script(machines))
     beside.chmod(0o755)
     beside.replace(JAVA)
-    told = subprocess.run([JAVA, "-version"], capture_output=True, text=True)
+    # By sh, not by itself: a program that another step begins at this moment holds the new file open until it runs, and
+    # Linux refuses to run a file that is open for writing ("Text file busy").
+    told = subprocess.run(["/bin/sh", JAVA, "-version"], capture_output=True, text=True)
     if told.returncode:
         raise SetupError(f"{JAVA} does not run ({told.stderr.strip()}): set JAVA_HOME to a Java {OLDEST} or newer")
 
