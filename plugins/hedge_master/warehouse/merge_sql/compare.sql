@@ -27,8 +27,8 @@ with bars as (
             false
         ) as provisional
     from STAGING as staged
-    inner join batch_messages as message using (partition, kafka_offset)
-    inner join market.symbols on symbols.symbol_id = message.symbol_id
+    left join moved using (partition, kafka_offset)
+    inner join market.symbols on symbols.symbol = coalesce(moved.symbol, staged.symbol)
     left join superseded using (partition, kafka_offset, day)
     where staged.reason is null and superseded.day is null
 ),

@@ -12,8 +12,9 @@ with rejected as (
             )::text
         )
     from STAGING as staged
-    inner join batch_messages as message using (partition, kafka_offset)
-    where staged.reason is not null or message.symbol_id is null
+    left join moved using (partition, kafka_offset)
+    left join market.symbols on symbols.symbol = coalesce(moved.symbol, staged.symbol)
+    where staged.reason is not null or symbols.symbol_id is null
     returning 1
 )
 
