@@ -32,6 +32,7 @@ RANKING = "Volatility ranking"
 CAPTION = "Shown below"
 HISTORY = (CAPTION, "Moving deviation", "Average price USD")
 PATIENCE_MS = 120_000
+SETTLED_MS = 200
 WIDTH, HEIGHT = 1400, 900
 NO_CHROMIUM = "no Chromium on PATH: install it (Debian: apt-get install chromium) to look at the dashboard"
 
@@ -121,15 +122,22 @@ class DashboardPage:
 
     def table(self, name: str) -> list[dict[str, str]]:
         """The rows of a table's page, as they are read: column -> text."""
-        # In one look, and only where header and rows agree: Superset draws a table twice until it knows its widths.
+        # Superset draws a table more than once until it knows its widths, at first without rows or with cells that
+        # have no header. So: only where there are rows that fit the headers, and the same in two looks. A table that
+        # has nothing to show is no table but a message.
         drawn = self.page.wait_for_function(
             """chart => {
                 const texts = (row, cell) => [...row.querySelectorAll(cell)].map(each => each.innerText.trim());
                 const headers = texts(chart, 'thead th');
                 const rows = [...chart.querySelectorAll('tbody tr')].map(row => texts(row, 'td'));
-                return rows.every(row => row.length === headers.length) && {headers, rows};
+                const seen = JSON.stringify([headers, rows]);
+                const settled = chart.seenBefore === seen;
+                chart.seenBefore = seen;
+                return settled && rows.length > 0
+                    && rows.every(row => row.length === headers.length) && {headers, rows};
             }""",
             arg=self.chart(name).element_handle(),
+            polling=SETTLED_MS,
         ).json_value()
         return [dict(zip(drawn["headers"], row, strict=True)) for row in drawn["rows"]]
 
