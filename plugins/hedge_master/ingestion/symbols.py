@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Listing
-from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.ingestion.companies import store
 from hedge_master.ingestion.ledger import Ledger
 
@@ -24,17 +24,18 @@ def sync_listings(
 ) -> dict[str, int]:
     """LISTING_STATUS into market.symbols; US markets only. Returns how many were listed, added and changed."""
     found: list[Listing] = []
-    answered: list[tuple[UUID, int]] = []
+    answered: list[tuple[UUID, Answer, int]] = []
     for state in ("delisted", "active"):
         request_id = uuid4()
         ledger.asked(request_id, "LISTING_STATUS", state)
-        body = client.listing_status(state).body
-        found += answers.listings(body)
-        answered.append((request_id, len(body)))
+        answer = client.listing_status(state)
+        listed = answers.listings(answer.body)
+        found += listed
+        answered.append((request_id, answer, len(listed)))
     with warehouse:
         added, changed = store(warehouse, found, market_date)
-    for request_id, size in answered:  # only what was committed counts as stored
-        ledger.stored(request_id, size)
+    for request_id, answer, rows in answered:  # only what was committed counts as stored
+        ledger.stored(request_id, answer, rows)
     return {"listed": len(found), "added": added, "changed": changed}
 
 
@@ -52,11 +53,11 @@ def sync_searched(
         keyword = waiting.pop(0)
         request_id = uuid4()
         ledger.asked(request_id, "SYMBOL_SEARCH", keyword)
-        body = client.search(keyword).body
-        matches = answers.matches(body)
+        answer = client.search(keyword)
+        matches = answers.matches(answer.body)
         with warehouse:
             more_added, more_changed = store(warehouse, matches, market_date)
-        ledger.stored(request_id, len(body))
+        ledger.stored(request_id, answer, len(matches))
         added, changed = added + more_added, changed + more_changed
         seen |= {match.symbol for match in matches}
         if len(matches) >= MATCHES_AT_MOST and len(keyword) < DEEPEST_KEYWORD:
