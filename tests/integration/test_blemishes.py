@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
 import stream_prices
+from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion import fx_rates, plan, splits, symbols
 from hedge_master.ingestion.ledger import Ledger, Place
@@ -68,7 +69,7 @@ class Reader:
         today = market_date(self._market.sample_market_url)
         with (
             closing(psycopg2.connect(self._url)) as calls,
-            AlphaVantageClient(self._market.sample_market_url, "key") as client,
+            AlphaVantageClient(self._market.sample_market_url, "key", NoLimit()) as client,
         ):
             ledger = Ledger(calls, f"read/{uuid4()}")
             symbols.sync_listings(client, ledger, self.connection, today)

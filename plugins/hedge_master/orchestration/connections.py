@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, get_current_context
 
+from hedge_master.alpha_vantage.budget import LocalPace
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion.market_date import RunTimes, start_market_day
 from hedge_master.settings import Settings, SettingsError, load_settings
@@ -32,7 +33,7 @@ def alpha_vantage(settings: Settings) -> Iterator[AlphaVantageClient]:
     key = BaseHook.get_connection("hm_alpha_vantage").password
     if not key:
         raise SettingsError("connection hm_alpha_vantage has no password: set HM_ALPHA_VANTAGE_API_KEY and start again")
-    with AlphaVantageClient(settings.alpha_vantage_url, key, settings.request_limits) as client:
+    with AlphaVantageClient(settings.alpha_vantage_url, key, LocalPace(*settings.request_limits)) as client:
         yield client
 
 
