@@ -57,7 +57,7 @@ class AlphaVantageClient:
         self._http = transport.open_client(base_url)
 
     def __repr__(self) -> str:
-        return f"AlphaVantageClient({self._http.base_url!r})"
+        return f"AlphaVantageClient({str(self._http.base_url)!r})"
 
     def __enter__(self) -> Self:
         return self

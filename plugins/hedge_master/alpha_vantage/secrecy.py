@@ -95,3 +95,5 @@ def keep_out_of_logs(secret: Secret) -> None:
     _FILTER.secrets[secret.reveal()] = secret
     for name in HTTP_LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)
+    if (httpx := logging.getLogger("httpx")).level == logging.NOTSET:
+        httpx.setLevel(logging.WARNING)  # else a line for each of thousands of calls, with a whole address

@@ -23,13 +23,16 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP response. `date`: its header Date, `retry_after`: seconds from then on; None where it names none."""
+    """An HTTP response. `date`: its header Date, `retry_after`: seconds from then on; None where it names none.
+
+    `redirected_to`: the host that a redirect names, "" where there is none.
+    """
 
     status: int
     body: bytes
     date: datetime | None
     retry_after: float | None
-    location: str
+    redirected_to: str
 
 
 def open_client(base_url: str) -> httpx.Client:
@@ -73,7 +76,7 @@ def status_fault(reply: Reply) -> AlphaVantageError | None:
     elif status == httpx.codes.REQUEST_TIMEOUT or httpx.codes.is_server_error(status):
         fault = errors.ServerFault(f"HTTP {status}")
     elif httpx.codes.is_redirect(status):
-        fault = errors.Redirected(f"HTTP {status} to {urlsplit(reply.location).netloc or 'another address'}")
+        fault = errors.Redirected(f"HTTP {status} to {reply.redirected_to or 'another address'}")
     else:
         fault = errors.HttpRefused(f"HTTP {status}")
     fault.retry_after = reply.retry_after
@@ -88,7 +91,14 @@ def _reply(response: httpx.Response, body: bytes) -> Reply:
         retry_after = float(after)
     elif (then := _moment(after)) is not None:
         retry_after = max(0.0, (then - (date or datetime.now(UTC))).total_seconds())
-    return Reply(response.status_code, body, date, retry_after, response.headers.get("Location", ""))
+    return Reply(response.status_code, body, date, retry_after, _host(response.headers.get("Location", "")))
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _moment(text: str | None) -> datetime | None:
