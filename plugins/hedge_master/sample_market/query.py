@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 from hedge_master.sample_market import answers, earnings, notices
+from hedge_master.sample_market.faulty import CSV_TYPE, JSON_TYPE, Answer
 from hedge_master.sample_market.fx import ExchangeRates
 from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.listing import Listing
 from hedge_master.sample_market.market_status import market_status
 from hedge_master.sample_market.moment import Moment
 from hedge_master.sample_market.universe import Universe
-
-JSON_TYPE: Final = "application/json"
-CSV_TYPE: Final = "application/x-download"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The body and its media type; the status is always 200."""
-
-    text: str
-    media_type: str
 
 
 class InvalidCall(ValueError):
@@ -44,7 +32,7 @@ def _choice(parameters: Mapping[str, str], name: str, allowed: tuple[str, ...]) 
 
 
 class QueryDesk:
-    """Answers one call: key first, then limits, then the call itself, as the real API does."""
+    """Knows the answers: key first, then limits, then the call itself, as the real API does."""
 
     def __init__(self, universe: Universe, rates: ExchangeRates, limits: CallLimits, now: Callable[[], Moment]) -> None:
         self._universe = universe
@@ -62,22 +50,31 @@ class QueryDesk:
             "MARKET_STATUS": self._market_status,
         }
 
-    def answer(self, parameters: Mapping[str, str]) -> Answer:
-        """`parameters`: of the URL. Every refusal is an answer, always in JSON."""
-        api_key = parameters.get("apikey", "").strip()
-        if not api_key:
-            return Answer(answers.as_json(notices.missing_key()), JSON_TYPE)
-        refusal = self._limits.refusal(api_key)
-        if refusal is not None:
-            return Answer(answers.as_json(refusal), JSON_TYPE)
-        function = parameters.get("function", "")
+    def refusal(self, call: Mapping[str, str]) -> Answer | None:
+        """Counts the call; the notice, in JSON, for one that has no key or is beyond a limit, else None."""
+        api_key = call.get("apikey", "").strip()
+        refused = self._limits.refusal(api_key) if api_key else notices.missing_key()
+        return None if refused is None else Answer(answers.as_json(refused), JSON_TYPE)
+
+    def told(self, call: Mapping[str, str]) -> Answer:
+        """The answer; a notice, always in JSON, where the call makes no sense. `call`: the parameters of the URL."""
+        function = call.get("function", "")
         served = self._functions.get(function.upper())
         try:
             if served is None:
                 raise InvalidCall(function)
-            return served(parameters, self._now())
+            return served(call, self._now())
         except InvalidCall as error:
             return Answer(answers.as_json(notices.invalid_call(error.function)), JSON_TYPE)
+
+    def another_symbol(self, call: Mapping[str, str]) -> str | None:
+        """The first other listed symbol that is as real, or as simulated, as the call's own."""
+        moment = self._now()
+        own = self._listing(call, moment)
+        if own is None:
+            return None
+        others = (each for each in self._universe.listed(moment) if each.symbol != own.symbol)
+        return next((each.symbol for each in others if each.simulated is own.simulated), None)
 
     def _listing(self, parameters: Mapping[str, str], moment: Moment) -> Listing | None:
         return self._universe.find(parameters.get("symbol", ""), moment)
