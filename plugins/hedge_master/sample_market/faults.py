@@ -131,9 +131,8 @@ def _yes(text: str) -> bool:
 
 
 def call_name(call: Mapping[str, str]) -> str:
-    """One name for calls that ask the same: all parameters of the URL but the key, in one order, in capitals."""
-    asked = ((name.upper(), value.strip().upper()) for name, value in call.items())
-    return urlencode(sorted(pair for pair in asked if pair[0] != "APIKEY"))
+    """One name for calls that ask the same: all parameters of the URL but the key, in one order, values in capitals."""
+    return urlencode(sorted((name, value.strip().upper()) for name, value in call.items() if name != "apikey"))
 
 
 def names_its_symbol(call: Mapping[str, str]) -> bool:
