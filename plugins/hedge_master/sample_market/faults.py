@@ -178,13 +178,11 @@ class FaultDealer:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self._asks: Counter[str] = Counter()
-        self._dealt: Counter[str] = Counter()
+        self._dealt: Counter[Fault] = Counter()
         self._lock = threading.Lock()
 
     def deal(self, call: Mapping[str, str]) -> Fault | None:
         """Counts one ask of the call; what becomes of it."""
-        if not self.faults.rate:
-            return None
         name = call_name(call)
         with self._lock:
             ask = self._asks[name]
@@ -196,7 +194,8 @@ class FaultDealer:
         return fault
 
     def tally(self) -> dict[str, Any]:
-        """The setting, how many calls were asked since the start (0 without faults), and how many each kind hit."""
+        """The setting; how many calls were asked since the start, how many different ones; how many each kind hit."""
         with self._lock:
-            dealt = {fault.value: self._dealt[fault] for fault in Fault if self._dealt[fault]}
-            return {"faults": str(self.faults), "calls": self._asks.total(), "dealt": dealt}
+            dealt = {fault.value: self._dealt[fault] for fault in Fault if fault in self._dealt}
+            counts = {"calls": self._asks.total(), "different_calls": len(self._asks)}
+        return {"faults": str(self.faults), **counts, "dealt": dealt}

@@ -11,6 +11,7 @@ from fastapi import Response
 from hedge_master.sample_market import answers, notices
 from hedge_master.sample_market.connection import CutResponse, LateResponse
 from hedge_master.sample_market.faults import Fault, FaultDealer
+from hedge_master.sample_market.limits import CallLimits
 
 JSON_TYPE: Final = "application/json"
 CSV_TYPE: Final = "application/x-download"
@@ -34,23 +35,24 @@ class Answer:
 class Desk(Protocol):
     """Whoever knows the true answers. A call is the parameters of its URL."""
 
-    def refusal(self, call: Mapping[str, str]) -> Answer | None:
-        """Counts the call; the notice for one that has no key or is beyond a limit, else None."""
-
     def told(self, call: Mapping[str, str]) -> Answer:
-        """The true answer."""
+        """The true answer; a notice, in JSON, where the call makes no sense."""
 
     def another_symbol(self, call: Mapping[str, str]) -> str | None:
         """A symbol whose answer could be taken for that of the call's own; None where there is none."""
 
 
-def respond(desk: Desk, dealer: FaultDealer, call: Mapping[str, str]) -> Response:
-    """Refused, true or false. A refused call is not dealt a fault: which one is hit must not depend on the pace."""
-    refused = desk.refusal(call)
+def respond(desk: Desk, limits: CallLimits, dealer: FaultDealer, call: Mapping[str, str]) -> Response:
+    """Key first, then limits, then the call itself, as the real API does; refused, answered, or false.
+
+    A refused call is not dealt a fault: which one is hit must not depend on the pace.
+    """
+    api_key = call.get("apikey", "").strip()
+    refused = limits.refusal(api_key) if api_key else notices.missing_key()
     if refused is not None:
-        return _whole(refused)
+        return _whole(Answer(answers.as_json(refused), JSON_TYPE))
     fault = dealer.deal(call)
-    echo = f" Your API key is {call['apikey']}." if dealer.faults.echo_key else ""
+    echo = f" Your API key is {api_key}." if dealer.faults.echo_key else ""
     match fault:
         case None:
             return _whole(desk.told(call))

@@ -8,7 +8,6 @@ from datetime import date
 from hedge_master.sample_market import answers, earnings, notices
 from hedge_master.sample_market.faulty import CSV_TYPE, JSON_TYPE, Answer
 from hedge_master.sample_market.fx import ExchangeRates
-from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.listing import Listing
 from hedge_master.sample_market.market_status import market_status
 from hedge_master.sample_market.moment import Moment
@@ -32,12 +31,11 @@ def _choice(parameters: Mapping[str, str], name: str, allowed: tuple[str, ...]) 
 
 
 class QueryDesk:
-    """Knows the answers: key first, then limits, then the call itself, as the real API does."""
+    """Knows the answers of a universe."""
 
-    def __init__(self, universe: Universe, rates: ExchangeRates, limits: CallLimits, now: Callable[[], Moment]) -> None:
+    def __init__(self, universe: Universe, rates: ExchangeRates, now: Callable[[], Moment]) -> None:
         self._universe = universe
         self._rates = rates
-        self._limits = limits
         self._now = now
         self._functions: dict[str, Callable[[Mapping[str, str], Moment], Answer]] = {
             "TIME_SERIES_DAILY": self._daily,
@@ -49,12 +47,6 @@ class QueryDesk:
             "EARNINGS_CALENDAR": self._earnings_calendar,
             "MARKET_STATUS": self._market_status,
         }
-
-    def refusal(self, call: Mapping[str, str]) -> Answer | None:
-        """Counts the call; the notice, in JSON, for one that has no key or is beyond a limit, else None."""
-        api_key = call.get("apikey", "").strip()
-        refused = self._limits.refusal(api_key) if api_key else notices.missing_key()
-        return None if refused is None else Answer(answers.as_json(refused), JSON_TYPE)
 
     def told(self, call: Mapping[str, str]) -> Answer:
         """The answer; a notice, always in JSON, where the call makes no sense. `call`: the parameters of the URL."""

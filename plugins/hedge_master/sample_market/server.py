@@ -121,7 +121,7 @@ def create_app(
     Whoever owns the clocks of `limits` owns the server's seconds, minutes and days.
     """
     app = app_with_clock(clock)
-    desk = QueryDesk(universe, ExchangeRates(universe.seed, rates), limits, lambda: clock.moment)
+    desk = QueryDesk(universe, ExchangeRates(universe.seed, rates), lambda: clock.moment)
     dealer = FaultDealer(faults)
     simulated = universe.simulated_symbols
 
@@ -132,7 +132,7 @@ def create_app(
     # Plain functions: FastAPI runs them in its thread pool, so that a long history blocks no other caller.
     @app.get("/query")
     def query(request: Request) -> Response:
-        return respond(desk, dealer, request.query_params)
+        return respond(desk, limits, dealer, request.query_params)
 
     @app.get("/stats/eurofxref/eurofxref-hist.zip")
     def ecb_history() -> Response:

@@ -132,6 +132,12 @@ def test_a_connection_ends_before_a_byte_or_inside_the_answer(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING], "the server means to do it"
 
 
+def test_without_a_server_nothing_is_cut_in_silence(open_market: OpenMarket) -> None:
+    market = open_market(faults=Faults(1.0, kinds=frozenset({Fault.CUT_BEFORE})))
+    with pytest.raises(RuntimeError, match="can cut a call"):
+        market.get("/query", params=CALL)
+
+
 def test_only_the_connection_of_the_call_is_cut(serve_market: ServeMarket) -> None:
     """Half of the calls are cut on a connection that is kept: the next call, and all others meanwhile, are served."""
     address = serve_market(faults=Faults(0.5, 7, frozenset({Fault.CUT_BEFORE, Fault.CUT_INSIDE})))

@@ -11,7 +11,7 @@ import pytest
 from sample_market_terms import OpenMarket, ServeMarket
 
 from hedge_master.sample_market.faults import GROUPS, TRANSIENT, Fault, FaultDealer, Faults, parse_faults
-from hedge_master.settings import SettingsError, load_settings
+from hedge_master.settings import REPO_ROOT, SettingsError, load_settings
 from watch import Watch
 
 SYMBOLS = [f"SIM{number:03}" for number in range(1_000)]
@@ -60,6 +60,14 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(value: str, complaint: st
     assert complaint in str(error.value)
 
 
+def test_the_documents_name_every_kind_and_those_that_asking_again_mends() -> None:
+    text = (REPO_ROOT / "docs" / "sample-market.md").read_text()
+    _, rows = text.split("| kind | transient | the caller gets |\n|---|---|---|\n")
+    cells = [row.split("|") for row in rows.split("\n\n")[0].splitlines()]
+    told = {name.strip("` "): mark.strip() for _, names, mark, *_ in cells for name in names.split(",")}
+    assert told == {fault: "yes" if fault in TRANSIENT else "" for fault in Fault}
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.5])
 def test_the_rate_is_kept(rate: float) -> None:
     """5,000 calls within four standard deviations; a run of hits that is broken off takes rate^4 at most."""
@@ -67,7 +75,8 @@ def test_the_rate_is_kept(rate: float) -> None:
     hit = sum(dealer.deal(daily(symbol)) is not None for symbol in SYMBOLS for _ in range(5))
     leeway = 4 * (rate * (1 - rate) * 5_000) ** 0.5
     assert rate * 5_000 - rate**4 * 5_000 - leeway < hit < rate * 5_000 + leeway
-    assert dealer.tally()["calls"] == 5_000 and sum(dealer.tally()["dealt"].values()) == hit
+    tally = dealer.tally()
+    assert (tally["calls"], tally["different_calls"], sum(tally["dealt"].values())) == (5_000, 1_000, hit)
 
 
 def test_every_kind_has_its_share() -> None:
@@ -169,6 +178,7 @@ def test_a_call_that_is_refused_for_its_pace_is_dealt_nothing(open_market: OpenM
     assert market.get("/faults").json() == {
         "faults": "rate=1.0,seed=2020,kinds=http_500,slow_seconds=2.0,echo_key=no",
         "calls": 1,
+        "different_calls": 1,
         "dealt": {"http_500": 1},
     }
 
