@@ -11,12 +11,11 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from hedge_master.alpha_vantage.budget import CallBudget
 from hedge_master.alpha_vantage.errors import (
     AlphaVantageError,
-    DailyLimitReached,
     ServerFault,
     UnreadableAnswer,
     notice_in,
@@ -38,6 +37,7 @@ class Answer:
     body: bytes
     requested_at: datetime
     market_time: datetime
+    attempts: int = 1
 
 
 class AlphaVantageClient:
@@ -46,17 +46,13 @@ class AlphaVantageClient:
     `limits` are calls per second, minute and day; 0 means no limit.
     """
 
-    def __init__(self, base_url: str, api_key: str, limits: tuple[int, int, int] = (0, 0, 0)) -> None:
+    def __init__(self, base_url: str, api_key: str, budget: CallBudget) -> None:
         # httpx logs each URL at INFO, and the key is part of it.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         self._api_key = api_key
         self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
-        per_second, per_minute, per_day = limits
-        # One limiter a span: the library refuses a list in which one span's limit implies another's.
-        pauses = ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE))
-        self._pauses = [Limiter(Rate(limit, span)) for limit, span in pauses if limit]
-        self._day = Limiter(Rate(per_day, Duration.DAY)) if per_day else None
+        self._budget = budget
 
     def __enter__(self) -> Self:
         return self
@@ -96,10 +92,7 @@ class AlphaVantageClient:
         return retrying(self._ask_once, function, is_usable, parameters)
 
     def _ask_once(self, function: str, is_usable: Callable[[bytes], bool], parameters: dict[str, str]) -> Answer:
-        if self._day is not None and not self._day.try_acquire("day", blocking=False):
-            raise DailyLimitReached(f"{function}: HM_ALPHA_VANTAGE_REQUESTS_PER_DAY are spent")
-        for limiter in self._pauses:
-            limiter.try_acquire("pause")
+        self._budget.reserve()
         requested_at = datetime.now(UTC)
         query = {"function": function, **parameters, "apikey": self._api_key}
         try:

@@ -14,6 +14,7 @@ class AlphaVantageError(Exception):
 
     outcome: ClassVar[str] = "failed"
     retry: ClassVar[bool] = False
+    attempts: int = 1
 
 
 class DailyLimitReached(AlphaVantageError):

@@ -34,6 +34,12 @@ PRICE_HISTORY = Topic("market-data.price-history.v1", "full", "market.staging_pr
 TOPICS = (DAILY_PRICES, PRICE_HISTORY)
 
 
+def topic_of(outputsize: str) -> Topic:
+    """The topic of the answers of one size: compact or full."""
+    (topic,) = (topic for topic in TOPICS if topic.outputsize == outputsize)
+    return topic
+
+
 def ensure_topics(settings: Settings) -> None:
     """Create the topics that do not exist yet. Raises confluent_kafka.KafkaException where the broker refuses."""
     admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
