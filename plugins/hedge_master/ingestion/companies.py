@@ -107,7 +107,9 @@ class Changes:
     relisted: int = 0
 
     def __add__(self, other: Changes) -> Changes:
-        return Changes(*(mine + more for mine, more in zip(self.counts().values(), other.counts().values(), strict=True)))
+        return Changes(
+            *(mine + more for mine, more in zip(self.counts().values(), other.counts().values(), strict=True))
+        )
 
     def counts(self) -> dict[str, int]:
         return asdict(self)
