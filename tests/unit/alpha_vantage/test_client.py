@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hedge_master.alpha_vantage import errors, transport
-from hedge_master.alpha_vantage.budget import LocalPace, NoLimit
+from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from scripted_server import Line, ScriptedServer, Serve
 
@@ -173,9 +173,21 @@ def test_a_spent_day_is_told_to_the_budget(serve: Serve) -> None:
     assert (budget.reserved, budget.refused) == (1, 1)
 
 
+class OneCall(NoLimit):
+    """A budget of one call."""
+
+    def __init__(self) -> None:
+        self.spent = False
+
+    def reserve(self) -> None:
+        if self.spent:
+            raise errors.DailyLimitReached("spent")
+        self.spent = True
+
+
 def test_our_own_spent_day_costs_no_call(serve: Serve) -> None:
     server = serve(BURST, b"effective_date,split_factor\n")
-    with AlphaVantageClient(server.url, KEY, LocalPace(0, 0, 1)) as client:
+    with AlphaVantageClient(server.url, KEY, OneCall()) as client:
         with pytest.raises(errors.DailyLimitReached) as second_attempt:
             client.splits("A")
         with pytest.raises(errors.DailyLimitReached) as second_call:
