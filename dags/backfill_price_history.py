@@ -40,6 +40,27 @@ with DAG(
             title="Refresh",
             description="Fetch symbols again that have their history already. Costs two calls each.",
         ),
+        "regions": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "minLength": 1},
+            title="Regions",
+            description="One a line, as the API names them (United States, XETRA). Empty: all.",
+        ),
+        "currencies": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[A-Za-z]{3}$"},
+            title="Currencies",
+            description="One a line, as quoted (USD, GBX). Empty: all.",
+        ),
+        "types": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "minLength": 1},
+            title="Types",
+            description="One a line (Equity, Stock, ETF). Empty: all.",
+        ),
         "limit": Param(
             0,
             type="integer",
@@ -60,4 +81,4 @@ with DAG(
 
         return tasks.plan_history(params)
 
-    publish_planned(plan_calls(), "full", PRICE_HISTORY_PUBLISHED)
+    publish_planned(plan_calls(), PRICE_HISTORY_PUBLISHED, every_split=True, urgent=False)

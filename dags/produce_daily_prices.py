@@ -56,4 +56,4 @@ with DAG(
 
     plan = plan_calls()
     sync_known_symbols(after=start_market_day()) >> plan
-    publish_planned(plan, "compact", DAILY_PRICES_PUBLISHED)
+    publish_planned(plan, DAILY_PRICES_PUBLISHED, every_split=False, urgent=True)

@@ -116,6 +116,8 @@ class Settings(BaseModel):
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
+    kafka_replication_factor: int = Field(1, ge=1, le=10, description="copies of each message; 3 in production")
+    kafka_min_insync_replicas: int = Field(1, ge=1, le=10, description="copies that a write waits for; 2 in production")
     warehouse_url: PostgresUrl = Field(None, description="the warehouse as its owner; the local server when empty")
     warehouse_ingest_url: PostgresUrl = Field(None, description="the role that writes schema market")
     warehouse_dbt_url: PostgresUrl = Field(None, description="the role that builds the models")

@@ -18,14 +18,16 @@ from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
 import stream_prices
+from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
-from hedge_master.ingestion import fx_rates, plan, splits, symbols
-from hedge_master.ingestion.ledger import Ledger, Place
+from hedge_master.ingestion import fx_rates, splits, symbols
+from hedge_master.ingestion.ledger import Ledger, Place, bars_of
 from hedge_master.ingestion.publisher import FUNCTION, message_headers
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.sample_market.clock_client import market_date, set_market_date, set_market_time
 from hedge_master.settings import Settings
 from hedge_master.warehouse.merge import Counts, merge_batch
+from planned import daily_symbols, missing_histories
 
 pytestmark = [pytest.mark.spark, pytest.mark.warehouse]
 
@@ -59,18 +61,18 @@ class Reader:
             set_market_date(url, day)
         else:
             set_market_time(url, day, at)
-        return self._read(DAILY_PRICES, plan.traded)
+        return self._read(DAILY_PRICES, daily_symbols)
 
     def read_histories(self) -> Counts:
-        return self._read(PRICE_HISTORY, plan.without_history)
+        return self._read(PRICE_HISTORY, missing_histories)
 
     def _read(self, topic: Topic, wanted: Callable[[Connection], list[str]]) -> Counts:
         today = market_date(self._market.sample_market_url)
         with (
             closing(psycopg2.connect(self._url)) as calls,
-            AlphaVantageClient(self._market.sample_market_url, "key") as client,
+            AlphaVantageClient(self._market.sample_market_url, "key", NoLimit()) as client,
         ):
-            ledger = Ledger(calls, f"read/{uuid4()}")
+            ledger = Ledger(calls, f"read/{uuid4()}", "daily")
             symbols.sync_listings(client, ledger, self.connection, today)
             symbols.sync_searched(client, ledger, self.connection, today, ["SIMX"])
             history = fx_rates.fetch_ecb_history(self._market.ecb_rates_address)
@@ -88,7 +90,7 @@ class Reader:
                 messages.append((symbol.encode(), answer.body, topic.name, 0, offset, packed))
                 ledger.asked(request_id, FUNCTION, symbol, topic.outputsize)
                 place = Place(topic.name, 0, offset)
-                ledger.published(request_id, answer.requested_at, len(answer.body), place)
+                ledger.published(request_id, answer, bars_of(answer.body, None), place)
         kafka = self._spark.createDataFrame(messages, KAFKA)
         judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
         with self.connection, self.connection.cursor() as cursor:
@@ -125,7 +127,7 @@ class Lived:
         self.seen["corrected"] = bar("SIMX6.LON", MONDAY)
         self.counts["next friday"] = reader.go_to(NEXT_FRIDAY)
         self.seen["late"] = bar("SIMX6.LON", WEDNESDAY)
-        self.seen["asked on monday"] = [(symbol,) for symbol in plan.traded(reader.connection)]
+        self.seen["asked on monday"] = [(symbol,) for symbol in daily_symbols(reader.connection)]
         self.counts["later"] = reader.go_to(LATER)
 
 

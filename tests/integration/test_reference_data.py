@@ -12,9 +12,10 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Listing, Split
-from hedge_master.ingestion import companies, fx_rates, plan, splits
+from hedge_master.ingestion import companies, fx_rates, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
+from planned import daily_symbols, missing_histories
 
 FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
 
@@ -96,7 +97,7 @@ def test_a_ticker_that_comes_back_under_another_name_is_another_company(ingest: 
         """select symbol, name, status, ticker_until, count(prices.day) from market.symbols
         left join market.prices using (symbol_id) group by symbols.symbol_id order by symbols.symbol_id""",
     ) == [("ABC (until 2019-11-29)", "Old Inc", "delisted", ended, 1), ("ABC", "New Corp", "active", None, 0)]
-    assert plan.without_history(ingest) == ["ABC"]  # the former company cannot be asked for any more
+    assert missing_histories(ingest) == ["ABC"]  # the former company cannot be asked for any more
 
 
 def test_a_former_company_is_known_by_its_listing_where_it_was_renamed(ingest: Connection) -> None:
@@ -121,14 +122,16 @@ def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
     add_bar(ingest, "GONE", FRIDAY, 5.0)
     with ingest:
         companies.store(ingest, [listing("GONE", status="delisted", delisted_on=MONDAY)], MONDAY)
-    assert plan.traded(ingest) == ["GONE"]
+    assert daily_symbols(ingest) == ["GONE"]
     all_of(
         ingest,
-        """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at, outcome)
-        values (gen_random_uuid(), 'r', 'TIME_SERIES_DAILY', 'compact', 'GONE', clock_timestamp(), 'nothing_there')
+        """insert into market.api_calls
+            (request_id, run_id, purpose, function, outputsize, symbol, requested_at, outcome)
+        values (gen_random_uuid(), 'r', 'daily', 'TIME_SERIES_DAILY', 'compact', 'GONE', clock_timestamp(),
+            'nothing_there')
         returning 1""",
     )
-    assert plan.traded(ingest) == []
+    assert daily_symbols(ingest) == []
 
 
 def test_a_company_that_is_renamed_keeps_its_ticker_and_its_bars(ingest: Connection) -> None:
@@ -145,13 +148,14 @@ def test_the_former_companys_history_is_not_taken_for_the_new_ones(ingest: Conne
         companies.store(ingest, [listing("ABC")], FRIDAY)
     with ingest, ingest.cursor() as cursor:
         cursor.execute(
-            """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at, outcome)
-            values (gen_random_uuid(), 'r', 'TIME_SERIES_DAILY', 'full', 'ABC', now() - interval '1 day',
+            """insert into market.api_calls
+            (request_id, run_id, purpose, function, outputsize, symbol, requested_at, outcome)
+            values (gen_random_uuid(), 'r', 'daily', 'TIME_SERIES_DAILY', 'full', 'ABC', now() - interval '1 day',
             'nothing_there')"""
         )
-    assert plan.without_history(ingest) == ["ABC"]
+    assert missing_histories(ingest) == ["ABC"]
     all_of(ingest, "update market.symbols set added_at = added_at - interval '2 days' returning 1")
-    assert plan.without_history(ingest) == []
+    assert missing_histories(ingest) == []
 
 
 def test_pounds_that_were_pence_are_priced_anew(ingest: Connection) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Literal
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
+from hedge_master.alpha_vantage.bars import bars_in, first_and_last_bar
+from hedge_master.alpha_vantage.client import Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError
 
-CALLS_IN_FLIGHT = 4
 MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
+
+Purpose = Literal["daily", "history", "symbols", "splits", "rates", "earnings"]
 
 
 @dataclass(frozen=True)
@@ -23,56 +28,129 @@ class Place:
     offset: int
 
 
-class Ledger:
-    """Writes market.api_calls on a connection in autocommit mode: a kill loses no line that was written."""
+@dataclass(frozen=True)
+class Bars:
+    """What a price answer holds: how many bars, the first and the last day; and `gap_after`, the last bar that was
+    known before, where the answer begins behind it."""
 
-    def __init__(self, warehouse: Connection, run_id: str) -> None:
+    count: int
+    first: date | None
+    last: date | None
+    gap_after: date | None = None
+
+
+def bars_of(body: bytes, last_known: date | None) -> Bars:
+    """What a price answer holds, after a last known bar (None: a gap is of no matter)."""
+    days = first_and_last_bar(body)
+    if days is None:
+        return Bars(0, None, None)
+    gap = last_known if last_known is not None and days[0] > last_known else None
+    return Bars(bars_in(body), *days, gap)
+
+
+class Ledger:
+    """Writes market.api_calls on a connection in autocommit mode: a kill loses no line that was written.
+
+    A row belongs to the database session that wrote it. While that session lives, its open calls are under way; once it
+    is gone they are nobody's (see `adoption`).
+    """
+
+    def __init__(self, warehouse: Connection, run_id: str, purpose: Purpose) -> None:
         warehouse.autocommit = True
         self._warehouse = warehouse
         self._run_id = run_id
-
-    def settled(self, function: str, outputsize: str) -> set[str]:
-        """Symbols whose call of this kind has its answer already in this run: published, or nothing there."""
-        with self._warehouse.cursor() as cursor:
+        self._purpose = purpose
+        with warehouse.cursor() as cursor:
             cursor.execute(
-                """select symbol from market.api_calls where run_id = %s and function = %s and outputsize = %s
-                and outcome in ('published', 'nothing_there')""",
-                (self._run_id, function, outputsize),
+                "select pid || '@' || backend_start from pg_stat_activity where pid = pg_backend_pid()"  # see SESSIONS
             )
-            return {symbol for (symbol,) in cursor.fetchall()}
+            (self._session,) = cursor.fetchone() or (None,)
 
     def asked(self, request_id: UUID, function: str, symbol: str, outputsize: str | None = None) -> None:
         self._execute(
-            """insert into market.api_calls (request_id, run_id, function, outputsize, symbol, requested_at)
-            values (%s, %s, %s, %s, %s, %s)""",
-            (str(request_id), self._run_id, function, outputsize, symbol, datetime.now(UTC)),
+            """insert into market.api_calls
+                (request_id, run_id, purpose, function, outputsize, symbol, requested_at, session)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+            (
+                str(request_id),
+                self._run_id,
+                self._purpose,
+                function,
+                outputsize,
+                symbol,
+                datetime.now(UTC),
+                self._session,
+            ),
         )
 
-    def published(self, request_id: UUID, requested_at: datetime, size: int, place: Place) -> None:
+    def published(self, request_id: UUID, answer: Answer, bars: Bars, place: Place) -> None:
         """The broker confirmed the message; only now the call counts as paid for and kept."""
-        self._execute(
-            """update market.api_calls set outcome = 'published', requested_at = %s, finished_at = clock_timestamp(),
-            bytes = %s, topic = %s, partition = %s, kafka_offset = %s where request_id = %s""",
-            (requested_at, size, place.topic, place.partition, place.offset, str(request_id)),
-        )
+        close_published(self._warehouse, request_id, answer, bars, place)
 
-    def stored(self, request_id: UUID, size: int) -> None:
-        """The answer went straight into the warehouse (listings, searches, splits)."""
-        self._close(request_id, "stored", None, size)
-
-    def nothing_there(self, request_id: UUID) -> None:
-        self._close(request_id, "nothing_there", None, None)
+    def stored(self, request_id: UUID, answer: Answer, rows: int) -> None:
+        """The answer went straight into the warehouse (listings, searches, splits, rates, earnings)."""
+        self._close(request_id, "stored", None, answer, rows)
 
     def failed(self, request_id: UUID, error: AlphaVantageError) -> None:
-        self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None)
+        self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None, None, error.attempts)
 
-    def _close(self, request_id: UUID, outcome: str, error: str | None, size: int | None) -> None:
+    def _close(
+        self,
+        request_id: UUID,
+        outcome: str,
+        error: str | None,
+        answer: Answer | None,
+        rows: int | None,
+        attempts: int = 1,
+    ) -> None:
         self._execute(
-            """update market.api_calls set outcome = %s, error = %s, bytes = %s, finished_at = clock_timestamp()
+            """update market.api_calls set outcome = %s, error = %s, bytes = %s, rows = %s, sha256 = %s, attempts = %s,
+                market_time = %s, requested_at = coalesce(%s, requested_at), finished_at = clock_timestamp()
             where request_id = %s""",
-            (outcome, error, size, str(request_id)),
+            (
+                outcome,
+                error,
+                None if answer is None else len(answer.body),
+                rows,
+                None if answer is None else _digest(answer.body),
+                attempts if answer is None else answer.attempts,
+                None if answer is None else answer.market_time,
+                None if answer is None else answer.requested_at,
+                str(request_id),
+            ),
         )
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         with self._warehouse.cursor() as cursor:
             cursor.execute(statement, values)
+
+
+def close_published(warehouse: Connection, request_id: UUID, answer: Answer, bars: Bars, place: Place) -> bool:
+    """Close an open call as published; False where it was not open."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """update market.api_calls set outcome = 'published', requested_at = %s, market_time = %s, attempts = %s,
+                finished_at = clock_timestamp(), bytes = %s, sha256 = %s, rows = %s, first_bar = %s, last_bar = %s,
+                gap_after = %s, topic = %s, partition = %s, kafka_offset = %s
+            where request_id = %s and outcome = 'asked'""",
+            (
+                answer.requested_at,
+                answer.market_time,
+                answer.attempts,
+                len(answer.body),
+                _digest(answer.body),
+                bars.count,
+                bars.first,
+                bars.last,
+                bars.gap_after,
+                place.topic,
+                place.partition,
+                place.offset,
+                str(request_id),
+            ),
+        )
+        return cursor.rowcount == 1
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()

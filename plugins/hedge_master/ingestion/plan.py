@@ -1,66 +1,149 @@
-"""Which symbols a run asks for."""
+"""The plan of a publishing run: which symbols it asks for, in which order, and what of it is left.
+
+A plan is written down before the first call (market.ingest_runs, market.planned_calls), so that what travels between
+tasks is small, a retry knows what is left, and an operator sees how far a run is.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from hedge_master.ingestion.budget import BudgetState, Limits
 
 CHUNK_SYMBOLS = 500
+CHUNK_MINUTES = 5
+MOST_CHUNKS = 1000  # Airflow maps a task at most 1,024 times; what is left is for the next run
+KEPT_PLANS = timedelta(days=30)
+FUNCTION = "TIME_SERIES_DAILY"
+
+Kind = Literal["daily", "history"]
 
 
-def without_history(warehouse: Connection, only: Sequence[str] = (), refresh: bool = False) -> list[str]:
-    """Symbols whose full history was never published, or all when `refresh`; `only` narrows to the named ones.
+@dataclass(frozen=True)
+class PlannedCall:
+    """One symbol of a plan. `last_bar`: the newest bar that was known; `session`: the newest session that its market
+    had closed, None where no calendar tells."""
 
-    Raises LookupError for a named symbol that is unknown. A call whose message the broker confirmed is not bought
-    again, even if the stream has not read it yet. A former company, whose ticker is another's now, cannot be asked for.
-    """
+    symbol: str
+    outputsize: str
+    reason: str
+    last_bar: date | None = None
+    session: date | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run costs: `calls` needed, `left` of the day's budget (None: no limit), pace, and when it would end: today
+    where the day reaches, else after as many days as it takes (`days`)."""
+
+    calls: int
+    left: int | None
+    calls_per_minute: float | None
+    days: int
+    ends_at: datetime
+
+    def __str__(self) -> str:
+        left = "no daily limit" if self.left is None else f"{self.left} left today"
+        pace = "no pace set" if self.calls_per_minute is None else f"{self.calls_per_minute:,.0f} a minute"
+        return f"{self.calls:,} calls needed, {left}, {pace}: ends about {self.ends_at:%Y-%m-%d %H:%M} UTC" + (
+            f", on day {self.days}" if self.days > 1 else ""
+        )
+
+
+def estimate(calls: int, limits: Limits, budget: BudgetState, now: datetime) -> Estimate:
+    """How long `calls` take at the plan's pace, from `now` on, with what is left of today and whole days after it."""
+    pace = limits.calls_per_minute
+    minutes = calls / pace if pace else 0.0
+    if budget.left is None or calls <= budget.left:
+        return Estimate(calls, budget.left, pace, 1, now + timedelta(minutes=minutes))
+    whole_days, last_calls = divmod(calls - budget.left, limits.per_day)
+    days = whole_days + (1 if last_calls else 0)
+    last_minutes = (last_calls or limits.per_day) / pace if pace else 0.0
+    begins = budget.resets_at + timedelta(days=days - 1)
+    return Estimate(calls, budget.left, pace, days + 1, begins + timedelta(minutes=last_minutes))
+
+
+def write_plan(
+    warehouse: Connection, run_id: str, kind: Kind, market_date: date, calls: Sequence[PlannedCall], cost: Estimate
+) -> None:
+    """Write the plan down; a retry of the planning task replaces it. Plans older than KEPT_PLANS go."""
     with warehouse.cursor() as cursor:
-        if only:
-            cursor.execute(
-                "select name from unnest(%s) as asked (name) where not exists "
-                "(select from market.symbols where symbol = name)",
-                (list(only),),
-            )
-            unknown = [name for (name,) in cursor.fetchall()]
-            if unknown:
-                raise LookupError(f"symbols {', '.join(unknown)}: not in market.symbols; run sync_symbols first")
         cursor.execute(
-            """select symbols.symbol from market.symbols
-            where ticker_until is null and (%(refresh)s or not exists (
+            "delete from market.planned_calls as planned using market.ingest_runs as runs "
+            "where runs.run_id = planned.run_id and (runs.run_id = %s or runs.planned_at < now() - %s)",
+            (run_id, KEPT_PLANS),
+        )
+        cursor.execute(
+            """insert into market.ingest_runs as planned
+                (run_id, kind, market_date, symbols, calls_needed, calls_left, calls_per_minute, expected_end)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (run_id) do update set
+                symbols = excluded.symbols, calls_needed = excluded.calls_needed, calls_left = excluded.calls_left,
+                calls_per_minute = excluded.calls_per_minute, expected_end = excluded.expected_end,
+                planned_at = clock_timestamp(), ended_at = null, note = null""",
+            (
+                run_id,
+                kind,
+                market_date,
+                len(calls),
+                cost.calls,
+                cost.left,
+                cost.calls_per_minute,
+                cost.ends_at,
+            ),
+        )
+        execute_values(
+            cursor,
+            "insert into market.planned_calls "
+            "(run_id, position, symbol, outputsize, reason, last_bar, session) values %s",
+            [
+                (run_id, position, each.symbol, each.outputsize, each.reason, each.last_bar, each.session)
+                for position, each in enumerate(calls)
+            ],
+            page_size=5000,
+        )
+
+
+def chunks(symbols: int, limits: Limits) -> list[tuple[int, int]]:
+    """(first, behind the last) position of each chunk: at most CHUNK_SYMBOLS and CHUNK_MINUTES of calls."""
+    pace = limits.calls_per_minute
+    size = min(CHUNK_SYMBOLS, max(math.floor(pace * CHUNK_MINUTES), 1)) if pace else CHUNK_SYMBOLS
+    return [(start, min(start + size, symbols)) for start in range(0, symbols, size)][:MOST_CHUNKS]
+
+
+def pull_whole(warehouse: Connection, run_id: str, symbols: Sequence[str], reason: str) -> int:
+    """Plan the full history in the place of the compact one for those of `symbols` that had a full one before."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """update market.planned_calls as planned set outputsize = 'full', reason = %s
+            where run_id = %s and symbol = any(%s) and outputsize = 'compact' and exists (
                 select from market.api_calls as calls
-                where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
-                    and calls.outputsize = 'full' and calls.outcome in ('published', 'nothing_there')
-                    and calls.requested_at >= symbols.added_at))
-                and (%(only)s = '{}' or symbols.symbol = any(%(only)s))
-            order by symbols.symbol""",
-            {"refresh": refresh, "only": list(only)},
+                where calls.symbol = planned.symbol and calls.function = %s and calls.outputsize = 'full'
+                    and calls.outcome = 'published')""",
+            (reason, run_id, list(symbols), FUNCTION),
         )
-        return [symbol for (symbol,) in cursor.fetchall()]
+        return cursor.rowcount
 
 
-def traded(warehouse: Connection) -> list[str]:
-    """Active symbols, those with the oldest last bar first: where a day's calls do not reach all, they go first.
-
-    A symbol that was delisted is asked for once more: its last bar may have been missed, or seen half finished.
-    """
+def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | None = None) -> list[PlannedCall]:
+    """The planned calls from position `first` to before `until` that have no answer in this run yet, in their order."""
     with warehouse.cursor() as cursor:
         cursor.execute(
-            """select symbols.symbol from market.symbols
-            left join lateral (
-                select max(prices.day) as last_bar from market.prices where prices.symbol_id = symbols.symbol_id
-            ) as newest on true
-            where symbols.status = 'active' or (
-                symbols.ticker_until is null and newest.last_bar is not null and not exists (
+            """select symbol, outputsize, reason, last_bar, session from market.planned_calls as planned
+            where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
+                and not exists (
                     select from market.api_calls as calls
-                    where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
-                        and calls.outcome in ('published', 'nothing_there')
-                        and calls.requested_at >= symbols.updated_at))
-            order by newest.last_bar nulls first, symbols.symbol"""
+                    where calls.run_id = planned.run_id and calls.symbol = planned.symbol
+                        and calls.function = %(function)s and calls.outputsize = planned.outputsize
+                        and calls.outcome in ('published', 'nothing_there'))
+            order by position""",
+            {"run": run_id, "first": first, "until": until, "function": FUNCTION},
         )
-        return [symbol for (symbol,) in cursor.fetchall()]
-
-
-def chunks(symbols: Sequence[str]) -> list[list[str]]:
-    """The symbols in lists of at most CHUNK_SYMBOLS: what one task asks for before the stream may start."""
-    return [list(symbols[start : start + CHUNK_SYMBOLS]) for start in range(0, len(symbols), CHUNK_SYMBOLS)]
+        return [PlannedCall(*row) for row in cursor.fetchall()]

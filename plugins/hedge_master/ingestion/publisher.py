@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID, uuid4
 
 from confluent_kafka import KafkaError, Message, Producer
-from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
-from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused
-from hedge_master.ingestion.ledger import CALLS_IN_FLIGHT, MOST_FAILED_SHARE, Ledger, Place
-from hedge_master.ingestion.topics import SCHEMA_VERSION, Topic
+from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, PremiumOnly
+from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Bars, Ledger, Place, bars_of
+from hedge_master.ingestion.plan import FUNCTION, PlannedCall
+from hedge_master.ingestion.topics import SCHEMA_VERSION, topic_of
 
 log = logging.getLogger(__name__)
 
-FUNCTION = "TIME_SERIES_DAILY"
-UNCONFIRMED_AT_MOST = 64  # bounds memory: a full answer is about 1 MB
+IN_FLIGHT = (4, 32)  # at least, at most
+ANSWER_SECONDS = 3  # as long may an answer take before calls in flight are too few for the pace
+UNCONFIRMED_BYTES = 32 * 1024 * 1024  # bounds memory: a full answer is about 1 MB
 FLUSH_SECONDS = 120
-PROGRESS_EVERY = 50
+PROGRESS_SECONDS = 30
 
 
 class PublishingFailed(RuntimeError):
@@ -31,36 +35,42 @@ class PublishingFailed(RuntimeError):
 
 @dataclass
 class Published:
-    """What became of the calls of one chunk; the counts add up to `asked`, `left` were not asked any more."""
+    """What became of the calls of one chunk: `asked` = `published` + `nothing_there` + `failed`; `retries` beyond the
+    first try of each; `left` wait for another day, since the budget is `spent`. Of the failed, `gaps`
+    are full histories that the plan of the key does not include."""
 
     asked: int = 0
     published: int = 0
     nothing_there: int = 0
     failed: int = 0
+    gaps: int = 0
+    retries: int = 0
     left: int = 0
+    spent: bool = False
     undelivered: list[str] = field(default_factory=list)
 
 
 def publish_prices(
     client: AlphaVantageClient,
     producer: Producer,
-    warehouse: Connection,
-    topic: Topic,
-    symbols: Iterable[str],
+    ledger: Ledger,
+    calls: Sequence[PlannedCall],
     run_id: str,
     market_date: date,
+    calls_per_minute: float | None = None,
+    needs_full: bool = False,
 ) -> Published:
     """Ask for each symbol's prices and publish the answers untouched; returns when the broker confirmed all.
 
-    What this run has published already is not asked for again, so that a retry of the task buys only what is missing. A
-    symbol that the API does not know is counted and left; a spent daily budget ends the chunk early. Raises
+    A compact answer that begins behind the last bar that was known leaves a gap: the full history is asked for at once,
+    where the plan of the key allows it. A symbol that the API does not know is counted and left; a spent daily budget
+    ends the chunk early. `calls_per_minute` is the budget's pace, for the number of calls in flight. Raises
     PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or where
-    too many failed; and KeyRefused at once.
+    too many failed; KeyRefused at once, and so PremiumOnly where the run `needs_full` histories.
     """
-    ledger = Ledger(warehouse, run_id)
-    settled = ledger.settled(FUNCTION, topic.outputsize)
-    publisher = _Publisher(client, producer, ledger, topic, run_id, market_date)
-    return publisher.publish([symbol for symbol in symbols if symbol not in settled])
+    pace = IN_FLIGHT[1] if calls_per_minute is None else math.ceil(calls_per_minute / 60 * ANSWER_SECONDS)
+    in_flight = min(max(pace, IN_FLIGHT[0]), IN_FLIGHT[1])
+    return _Publisher(client, producer, ledger, run_id, market_date, in_flight, needs_full).publish(calls)
 
 
 def message_headers(answer: Answer, symbol: str, request_id: UUID, run_id: str, market_date: date) -> dict[str, str]:
@@ -83,92 +93,115 @@ class _Publisher:
         client: AlphaVantageClient,
         producer: Producer,
         ledger: Ledger,
-        topic: Topic,
         run_id: str,
         market_date: date,
+        in_flight: int,
+        needs_full: bool,
     ) -> None:
         self._client = client
         self._producer = producer
         self._ledger = ledger
-        self._topic = topic
         self._run_id = run_id
         self._market_date = market_date
+        self._in_flight = in_flight
+        self._needs_full = needs_full
         self._report = Published()
+        self._unconfirmed_bytes = 0
+        self._told_at = time.monotonic()
 
-    def publish(self, symbols: list[str]) -> Published:
+    def publish(self, calls: Sequence[PlannedCall]) -> Published:
         report = self._report
-        waiting = iter(symbols)
-        flying: dict[Future[Answer], tuple[UUID, str]] = {}
-        budget_left = True
+        waiting = deque(calls)
+        flying: dict[Future[Answer], tuple[UUID, PlannedCall]] = {}
         try:
-            with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
+            with ThreadPoolExecutor(self._in_flight, thread_name_prefix="alpha-vantage") as pool:
                 while True:
-                    while budget_left and len(flying) < CALLS_IN_FLIGHT and (symbol := next(waiting, None)) is not None:
-                        request_id = uuid4()
-                        self._ledger.asked(request_id, FUNCTION, symbol, self._topic.outputsize)
+                    while waiting and not report.spent and len(flying) < self._in_flight:
+                        call, request_id = waiting.popleft(), uuid4()
+                        self._ledger.asked(request_id, FUNCTION, call.symbol, call.outputsize)
                         report.asked += 1
-                        asking = pool.submit(self._client.daily_prices, symbol, self._topic.outputsize)
-                        flying[asking] = request_id, symbol
+                        asking = pool.submit(self._client.daily_prices, call.symbol, call.outputsize)
+                        flying[asking] = request_id, call
                     if not flying:
                         break
-                    for answered in wait(flying, return_when=FIRST_COMPLETED).done:
-                        budget_left &= self._settle(answered, *flying.pop(answered))
+                    for answered in wait(flying, timeout=1, return_when=FIRST_COMPLETED).done:
+                        again = self._settle(answered, *flying.pop(answered))
+                        if again is not None:
+                            waiting.append(again)
                     self._producer.poll(0)
+                    self._tell(len(waiting))
         finally:
             # Whatever went wrong: what the broker takes of the answers that were paid for goes into the ledger.
             unconfirmed = self._producer.flush(FLUSH_SECONDS)
-        report.left = len(symbols) - report.asked
+        report.left = len(waiting)
         return self._checked(unconfirmed)
 
-    def _settle(self, answered: Future[Answer], request_id: UUID, symbol: str) -> bool:
-        """Publish one answer or close its call; False when the day's budget is spent."""
+    def _settle(self, answered: Future[Answer], request_id: UUID, call: PlannedCall) -> PlannedCall | None:
+        """Publish one answer or close its call; returns the call that must follow it, if any."""
         try:
             answer = answered.result()
-        except DailyLimitReached as error:
-            self._ledger.failed(request_id, error)
-            self._report.failed += 1
-            log.warning("the day's calls are spent: %s", error)
-            return False
-        except KeyRefused as error:
-            self._ledger.failed(request_id, error)
-            raise
         except AlphaVantageError as error:
-            self._ledger.failed(request_id, error)
-            if error.outcome == "nothing_there":
-                self._report.nothing_there += 1
-            else:
-                self._report.failed += 1
-            log.warning("%s: %s: %s", symbol, type(error).__name__, error)
-            return True
-        if answer.body.strip() == b"{}":
-            self._ledger.nothing_there(request_id)
-            self._report.nothing_there += 1
-            return True
-        self._produce(request_id, symbol, answer)
-        return True
+            return self._note(request_id, call, error)
+        self._report.retries += answer.attempts - 1
+        bars = bars_of(answer.body, call.last_bar if call.outputsize == "compact" else None)
+        self._produce(request_id, call, answer, bars)
+        if bars.gap_after is None:
+            return None
+        return PlannedCall(call.symbol, "full", f"nothing known between {bars.gap_after} and {bars.first}")
 
-    def _produce(self, request_id: UUID, symbol: str, answer: Answer) -> None:
-        headers = message_headers(answer, symbol, request_id, self._run_id, self._market_date)
+    def _note(self, request_id: UUID, call: PlannedCall, error: AlphaVantageError) -> PlannedCall | None:
+        self._ledger.failed(request_id, error)
+        self._report.retries += max(error.attempts - 1, 0)
+        no_full = isinstance(error, PremiumOnly) and call.outputsize == "full"
+        if isinstance(error, KeyRefused) or (no_full and self._needs_full):
+            raise error
+        if isinstance(error, DailyLimitReached):
+            self._report.spent = True
+            self._report.asked -= 1
+            return call
+        log.warning("%s: %s: %s", call.symbol, type(error).__name__, error)
+        if error.outcome == "nothing_there":
+            self._report.nothing_there += 1
+        else:
+            self._report.failed += 1
+            self._report.gaps += no_full
+        return None
+
+    def _produce(self, request_id: UUID, call: PlannedCall, answer: Answer, bars: Bars) -> None:
+        topic = topic_of(call.outputsize)
+        size = len(answer.body)
+        headers = message_headers(answer, call.symbol, request_id, self._run_id, self._market_date)
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
+            self._unconfirmed_bytes -= size
             if error is not None:
-                self._report.undelivered.append(f"{symbol}: {error.str()}")
+                self._report.undelivered.append(f"{call.symbol}: {error.str()}")
                 return
-            place = Place(self._topic.name, int(message.partition() or 0), int(message.offset() or 0))
-            self._ledger.published(request_id, answer.requested_at, len(answer.body), place)
+            place = Place(topic.name, int(message.partition() or 0), int(message.offset() or 0))
+            self._ledger.published(request_id, answer, bars, place)
             self._report.published += 1
-            if self._report.published % PROGRESS_EVERY == 0:
-                log.info("%d published so far, %d asked for", self._report.published, self._report.asked)
 
-        if len(self._producer) >= UNCONFIRMED_AT_MOST:  # let the broker catch up
-            self._producer.flush(FLUSH_SECONDS)
+        while self._unconfirmed_bytes + size > UNCONFIRMED_BYTES and len(self._producer):  # let the broker catch up
+            if not self._producer.poll(FLUSH_SECONDS):
+                break
+        self._unconfirmed_bytes += size
         self._producer.produce(
-            self._topic.name,
-            key=symbol.encode(),
+            topic.name,
+            key=call.symbol.encode(),
             value=answer.body,
             headers=[(name, value.encode()) for name, value in headers.items()],
             on_delivery=on_delivery,
         )
+
+    def _tell(self, waiting: int) -> None:
+        """A line of progress every PROGRESS_SECONDS."""
+        if time.monotonic() - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = time.monotonic()
+            report = self._report
+            log.info(
+                "%d asked, %d published, %d nothing there, %d failed, %d retries, %d to go in this chunk",
+                *(report.asked, report.published, report.nothing_there, report.failed, report.retries, waiting),
+            )
 
     def _checked(self, unconfirmed: int) -> Published:
         report = self._report
@@ -177,8 +210,10 @@ class _Publisher:
             raise PublishingFailed(f"{unconfirmed} messages were not confirmed by the broker in {FLUSH_SECONDS} s")
         if report.undelivered:
             raise PublishingFailed(f"the broker refused {len(report.undelivered)} messages: {report.undelivered[0]}")
+        if report.spent:
+            return report
         if report.asked and not report.published:
             raise PublishingFailed(f"{report.asked} calls brought nothing to publish: see market.api_calls")
-        if report.failed > MOST_FAILED_SHARE * report.asked and not report.left:
+        if report.failed - report.gaps > MOST_FAILED_SHARE * report.asked:
             raise PublishingFailed(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
         return report

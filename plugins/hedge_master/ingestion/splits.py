@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from uuid import UUID, uuid4
 
 from psycopg2.extensions import connection as Connection
@@ -15,9 +15,12 @@ from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Split
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
-from hedge_master.ingestion.ledger import CALLS_IN_FLIGHT, MOST_FAILED_SHARE, Ledger
+from hedge_master.ingestion.budget import Limits
+from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 
 log = logging.getLogger(__name__)
+
+CALLS_IN_FLIGHT = 4
 
 
 class SplitsUnknown(RuntimeError):
@@ -32,6 +35,48 @@ class SplitsReport:
     changed: int = 0
     failed: int = 0
     left: int = 0
+    changed_symbols: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
+
+
+# A close that differs by more than this factor from the one before looks like a split. Few stocks move so in a day, and
+# a needless question costs one call.
+SUSPECT_FACTOR = 1.4
+SUSPECT_DAYS = 150  # a compact answer reaches back 100 trading days
+
+
+def due(warehouse: Connection, symbols: Sequence[str], limits: Limits) -> list[str]:
+    """The symbols whose splits are worth a call: all of them on a plan without a daily budget, else those with a jump
+    in their newest SUSPECT_DAYS that no known split explains and that SPLITS was not asked about since."""
+    if not limits.per_day:
+        return list(symbols)
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """with bars as (
+                select symbols.symbol_id, symbols.symbol, prices.day, prices.close, prices.known_since,
+                    lag(prices.close) over (partition by symbols.symbol_id order by prices.day) as before,
+                    lag(prices.day) over (partition by symbols.symbol_id order by prices.day) as day_before
+                from market.symbols as symbols
+                inner join market.prices as prices using (symbol_id)
+                where symbols.symbol = any(%(symbols)s) and symbols.ticker_until is null
+                    and prices.day > (select max(market_date) from market.market_dates) - %(days)s
+            )
+            select distinct bars.symbol from bars
+            where greatest(bars.close / bars.before, bars.before / bars.close) > %(factor)s
+                and not exists (
+                    select from market.splits as splits
+                    where splits.symbol_id = bars.symbol_id
+                        and splits.effective_date > bars.day_before and splits.effective_date <= bars.day)
+                and not exists (
+                    select from market.api_calls as calls
+                    where calls.symbol = bars.symbol and calls.function = 'SPLITS'
+                        and calls.outcome in ('stored', 'nothing_there') and calls.requested_at > bars.known_since)
+            order by bars.symbol""",
+            {"symbols": list(symbols), "days": SUSPECT_DAYS, "factor": SUSPECT_FACTOR},
+        )
+        return [symbol for (symbol,) in cursor.fetchall()]
 
 
 def sync_splits(
@@ -42,7 +87,7 @@ def sync_splits(
     `calls` is the ledger's own connection (autocommit). Raises SplitsUnknown where more than MOST_FAILED_SHARE of the
     calls failed, KeyRefused at once.
     """
-    ledger = Ledger(calls, run_id)
+    ledger = Ledger(calls, run_id, "splits")
     waiting = list(symbols)
     report = SplitsReport()
     with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
@@ -67,10 +112,10 @@ def _settle(
     """Store one answer or close its call; True when the day's budget is spent."""
     report.asked += 1
     try:
-        body = asking.result().body
-        found = answers.splits(body)
-    except UnknownSymbol:
-        ledger.nothing_there(request_id)
+        answer = asking.result()
+        found = answers.splits(answer.body)
+    except UnknownSymbol as error:
+        ledger.failed(request_id, error)
         return False
     except AlphaVantageError as error:
         ledger.failed(request_id, error)
@@ -80,8 +125,11 @@ def _settle(
         log.warning("%s: %s: %s", symbol, type(error).__name__, error)
         return isinstance(error, DailyLimitReached)
     with warehouse:
-        report.changed += store(warehouse, symbol, found)
-    ledger.stored(request_id, len(body))
+        changed = store(warehouse, symbol, found)
+    report.changed += changed
+    if changed:
+        report.changed_symbols.append(symbol)
+    ledger.stored(request_id, answer, len(found))
     return False
 
 

@@ -1,4 +1,6 @@
-"""Airflow's metadata: tables (FAB's too), roles and users, in one process that runs as `airflow_environment` says.
+"""Airflow's metadata: tables (FAB's too), roles, users, the pool of the API.
+
+All in one process that runs as `airflow_environment` says.
 
 The CLI would need a call of 6 to 10 seconds for each of these.
 """
@@ -15,13 +17,19 @@ USERS = (
 
 
 def main() -> None:
+    from airflow.models.pool import Pool
     from airflow.utils.db import upgradedb
     from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+    from hedge_master.orchestration.wiring import API_POOL, API_SLOTS
 
     @providers_configuration_loaded
     def migrate_and_fill() -> None:
         upgradedb()
         _fill()
+        Pool.create_or_update_pool(
+            API_POOL, API_SLOTS, "whoever calls Alpha Vantage waits here", include_deferred=False
+        )
 
     migrate_and_fill()
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook, get_current_context
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.market_date import RunTimes, start_market_day
-from hedge_master.settings import Settings, SettingsError, load_settings
+from hedge_master.settings import SettingsError, load_settings
 from hedge_master.warehouse.connection import connect
 
 if TYPE_CHECKING:
@@ -27,12 +28,24 @@ def warehouse() -> Iterator[Connection]:
 
 
 @contextmanager
-def alpha_vantage(settings: Settings) -> Iterator[AlphaVantageClient]:
-    """A client within the plan's limits; the key comes from the connection, which Airflow masks in logs."""
+def budget() -> Iterator[SharedBudget]:
+    """The budget of API calls that all runs share."""
+    with warehouse() as connection:
+        yield SharedBudget(connection, load_settings().alpha_vantage_url, limits())
+
+
+def limits() -> Limits:
+    """Calls per second, minute and day that the plan of the key allows."""
+    return Limits(*load_settings().request_limits)
+
+
+@contextmanager
+def alpha_vantage() -> Iterator[AlphaVantageClient]:
+    """A client within the shared budget; the key comes from the connection, which Airflow masks in logs."""
     key = BaseHook.get_connection("hm_alpha_vantage").password
     if not key:
         raise SettingsError("connection hm_alpha_vantage has no password: set HM_ALPHA_VANTAGE_API_KEY and start again")
-    with AlphaVantageClient(settings.alpha_vantage_url, key, settings.request_limits) as client:
+    with budget() as shared, AlphaVantageClient(load_settings().alpha_vantage_url, key, shared) as client:
         yield client
 
 

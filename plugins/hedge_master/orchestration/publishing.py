@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import Asset, task
+from airflow.sdk import Asset, TriggerRule, task
+
+from hedge_master.orchestration.wiring import API_POOL
 
 
 def sync_known_symbols(after: Any = None) -> Any:
     """Adds, behind the task `after`, the tasks that learn which symbols exist; returns the last of them."""
 
-    @task
+    @task(pool=API_POOL)
     def sync_listings() -> dict[str, int]:
         from hedge_master.orchestration import tasks
 
         return tasks.sync_listings()
 
-    @task
+    @task(pool=API_POOL)
     def sync_searched(params: Any = None) -> dict[str, int]:
         from hedge_master.orchestration import tasks
 
@@ -29,33 +31,45 @@ def sync_known_symbols(after: Any = None) -> Any:
     return listed >> sync_searched()
 
 
-def publish_planned(plan: Any, outputsize: str, published: Asset) -> None:
+def publish_planned(plan: Any, published: Asset, *, every_split: bool, urgent: bool) -> None:
     """Adds, behind the task that makes `plan` (see `tasks.Plan`), the tasks that carry it out.
 
-    `outputsize` is compact or full; each chunk that was published emits `published`, which starts the stream. That
-    converts to USD and the models adjust for splits, so that rates and splits come before the prices.
+    Each chunk that was published emits `published`, which starts the stream. That converts to USD and the models adjust
+    for splits, so that rates and splits come before the prices. `every_split`: ask for the splits of all planned
+    symbols, whatever the day's budget. `urgent` tasks go before others that wait for the API.
     """
+    weight = 10 if urgent else 1
 
     @task
-    def load_fx_rates(plan: Any) -> int:
+    def load_fx_rates() -> int:
         from hedge_master.orchestration import tasks
 
-        return tasks.load_fx_rates(plan)
+        return tasks.load_fx_rates()
 
-    @task
-    def sync_splits(plan: Any) -> dict[str, int]:
+    @task(pool=API_POOL, priority_weight=weight)
+    def sync_splits() -> dict[str, int]:
         from hedge_master.orchestration import tasks
 
-        return tasks.sync_splits(plan)
+        return tasks.sync_planned_splits(every_split)
 
     @task
     def list_chunks(plan: Any) -> list[dict[str, Any]]:
-        return [{"market_date": plan["market_date"], "chunk": chunk} for chunk in plan["chunks"]]
+        return [{"market_date": plan["market_date"], "first": first, "until": until} for first, until in plan["chunks"]]
 
-    @task(outlets=[published])
-    def publish_payloads(market_date: str, chunk: list[str]) -> dict[str, int]:
+    @task(outlets=[published], map_index_template="{{ first }} to {{ until }}", pool=API_POOL, priority_weight=weight)
+    def publish_payloads(market_date: str, first: int, until: int) -> dict[str, int]:
         from hedge_master.orchestration import tasks
 
-        return tasks.publish(outputsize, market_date, chunk)
+        return tasks.publish(market_date, first, until)
 
-    [load_fx_rates(plan), sync_splits(plan)] >> publish_payloads.expand_kwargs(list_chunks(plan))
+    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def conclude_run() -> str:
+        from hedge_master.orchestration import tasks
+
+        return tasks.conclude_run()
+
+    chunks = list_chunks(plan)
+    prices = publish_payloads.expand_kwargs(chunks)
+    plan >> [load_fx_rates(), sync_splits()] >> prices
+    # Also behind the list, which is there where the plan is: it runs where the day's budget let no price through.
+    [chunks, prices] >> conclude_run()

@@ -1,6 +1,6 @@
-"""What the tasks do: each opens its connections and calls one step of the ingestion. All are safe to run again.
+"""What the publishing tasks do: each opens its connections and calls one step of the ingestion. All are safe to repeat.
 
-A plan travels between tasks as plain JSON: {"market_date": "YYYY-MM-DD", "chunks": [[symbol, ...], ...]}.
+A plan stands in the warehouse; between tasks travel the market date and the positions of its chunks.
 """
 
 from __future__ import annotations
@@ -8,26 +8,35 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, TypedDict
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from hedge_master.ingestion import fx_rates, lag, plan, publisher, splits, symbols
+from hedge_master.ingestion import daily_plan, fx_rates, history_plan, lag, plan, publisher, splits, symbols
+from hedge_master.ingestion.adoption import adopt_orphans
+from hedge_master.ingestion.conclusion import NothingNew, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
-from hedge_master.ingestion.topics import TOPICS
-from hedge_master.orchestration.connections import alpha_vantage, kafka_producer, run_id, start_run, warehouse
+from hedge_master.orchestration.connections import (
+    alpha_vantage,
+    budget,
+    kafka_producer,
+    limits,
+    run_id,
+    start_run,
+    warehouse,
+)
 from hedge_master.settings import load_settings
 
 log = logging.getLogger(__name__)
 
 
 class Plan(TypedDict):
-    """The symbols to ask for, in chunks of one task each, and the market date of the run."""
+    """A plan that was written down: the market date of its run and (first, behind the last) position of each chunk."""
 
     market_date: str
-    chunks: list[list[str]]
+    chunks: list[tuple[int, int]]
 
 
 def start_market_day(params: dict[str, Any]) -> str:
@@ -41,69 +50,121 @@ def start_market_day(params: dict[str, Any]) -> str:
 def sync_listings() -> dict[str, int]:
     """LISTING_STATUS, active and delisted, into market.symbols."""
     market_date = start_run()
-    with alpha_vantage(load_settings()) as client, warehouse() as calls, warehouse() as connection:
-        return symbols.sync_listings(client, Ledger(calls, run_id()), connection, market_date)
+    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+        return symbols.sync_listings(client, Ledger(calls, run_id(), "symbols"), connection, market_date)
 
 
 def sync_searched(keywords: Sequence[str]) -> dict[str, int]:
     """SYMBOL_SEARCH for each keyword (none given: the setting's) into market.symbols."""
-    settings = load_settings()
     market_date = start_run()
-    with alpha_vantage(settings) as client, warehouse() as calls, warehouse() as connection:
-        words = keywords or settings.symbol_search_keywords.split(",")
-        return symbols.sync_searched(client, Ledger(calls, run_id()), connection, market_date, words)
+    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+        words = keywords or load_settings().symbol_search_keywords.split(",")
+        return symbols.sync_searched(client, Ledger(calls, run_id(), "symbols"), connection, market_date, words)
 
 
 def plan_history(params: dict[str, Any]) -> Plan:
-    """Symbols whose full history must be asked for, by the form's fields; skips what follows where there are none."""
-    market_date = start_run()
+    """The full histories that are missing, by the form's fields; skips what follows where there are none."""
+    choice = history_plan.Choice(
+        symbols=params["symbols"] or [],
+        regions=params["regions"] or [],
+        currencies=params["currencies"] or [],
+        types=params["types"] or [],
+        refresh=params["refresh"],
+        limit=params["limit"],
+    )
     with warehouse() as connection:
-        wanted = plan.without_history(connection, params["symbols"] or [], refresh=params["refresh"])
-    wanted = wanted[: params["limit"]] if params["limit"] else wanted
-    log.info("%d symbols to ask for: %s%s", len(wanted), ", ".join(wanted[:20]), " ..." if len(wanted) > 20 else "")
-    if params["dry_run"]:
-        raise AirflowSkipException(f"dry run: {2 * len(wanted)} calls would be made for {len(wanted)} symbols")
-    return _planned(market_date, wanted)
+        adopt_orphans(connection, load_settings().kafka_servers)
+        connection.autocommit = False
+        wanted = history_plan.plan_history(connection, choice)
+    return _written("history", start_run(), wanted, len(wanted), dry_run=params["dry_run"])
 
 
 def plan_daily() -> Plan:
-    """All symbols that trade, those with the oldest last bar first."""
+    """The symbols whose market has closed a session since their last bar, the stalest first."""
     market_date = start_run()
     with warehouse() as connection:
-        wanted = plan.traded(connection)
-    if not wanted:
-        raise LookupError("market.symbols holds no active symbol: run sync_symbols first")
-    return _planned(market_date, wanted)
+        adopt_orphans(connection, load_settings().kafka_servers)
+        connection.autocommit = False
+        if not daily_plan.regions(connection):
+            raise LookupError("market.symbols holds no symbol: run sync_symbols first")
+        wanted = daily_plan.plan_daily(connection, {}, daily_plan.full_is_allowed(connection))
+        asked_for_splits = splits.due(connection, [each.symbol for each in wanted], limits())
+    return _written("daily", market_date, wanted, len(asked_for_splits), dry_run=False)
 
 
-def _planned(market_date: date, wanted: list[str]) -> Plan:
+def _written(
+    kind: plan.Kind, market_date: date, wanted: list[plan.PlannedCall], split_calls: int, dry_run: bool
+) -> Plan:
+    """Say what the plan costs, and write it down. Skips what follows for a dry run and where nothing is to be done."""
+    with budget() as shared:
+        cost = plan.estimate(len(wanted) + split_calls, limits(), shared.state(), datetime.now(UTC))
+    log.info("%d symbols and %d calls for splits: %s", len(wanted), split_calls, cost)
+    for each in wanted[:20]:
+        log.info("%s %s: %s", each.outputsize, each.symbol, each.reason)
+    if dry_run:
+        raise AirflowSkipException(f"dry run: {len(wanted):,} symbols; {cost}")
     if not wanted:
         raise AirflowSkipException("nothing is missing")
-    return {"market_date": market_date.isoformat(), "chunks": plan.chunks(wanted)}
+    with warehouse() as connection:
+        plan.write_plan(connection, run_id(), kind, market_date, wanted, cost)
+    return {"market_date": market_date.isoformat(), "chunks": plan.chunks(len(wanted), limits())}
 
 
-def load_fx_rates(planned: Plan) -> int:
+def load_fx_rates() -> int:
     """The ECB's rates up to the market date into market.fx_rates; returns how many were new."""
     history = fx_rates.fetch_ecb_history(load_settings().ecb_rates_address)
+    market_date = start_run()
     with warehouse() as connection:
-        return fx_rates.load_fx_rates(connection, date.fromisoformat(planned["market_date"]), history)
+        return fx_rates.load_fx_rates(connection, market_date, history)
 
 
-def sync_splits(planned: Plan) -> dict[str, int]:
-    """SPLITS of all planned symbols into market.splits, before their prices are read."""
-    wanted = [symbol for chunk in planned["chunks"] for symbol in chunk]
-    with alpha_vantage(load_settings()) as client, warehouse() as calls, warehouse() as connection:
-        return dataclasses.asdict(splits.sync_splits(client, calls, connection, wanted, run_id()))
+def sync_planned_splits(every: bool) -> dict[str, int]:
+    """SPLITS of planned symbols into market.splits, before their prices are read; `every`: of all of them, else as the
+    day's budget advises. A symbol with a new split gets its full history in this run, where it had one."""
+    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+        planned = [each.symbol for each in plan.unsettled(connection, run_id())]
+        wanted = planned if every else splits.due(connection, planned, limits())
+        report = splits.sync_splits(client, calls, connection, wanted, run_id())
+        if daily_plan.full_is_allowed(connection):
+            plan.pull_whole(connection, run_id(), report.changed_symbols, "a new split")
+    return report.counts()
 
 
-def publish(outputsize: str, market_date: str, chunk: list[str]) -> dict[str, int]:
-    """Ask for one chunk's prices and publish the answers to the topic of their size; waits for the broker."""
-    (topic,) = (topic for topic in TOPICS if topic.outputsize == outputsize)
-    with alpha_vantage(load_settings()) as client, warehouse() as calls:
+def publish(market_date: str, first: int, until: int) -> dict[str, int]:
+    """Carry out one chunk of the plan; waits for the broker. Skipped where the day's budget let nothing through."""
+    run, kind_is_history = run_id(), run_id().startswith("backfill_price_history/")
+    with warehouse() as connection:
+        adopt_orphans(connection, load_settings().kafka_servers)
+        waiting = plan.unsettled(connection, run, first, until)
+    settled = until - first - len(waiting)
+    with alpha_vantage() as client, warehouse() as calls:
         report = publisher.publish_prices(
-            client, kafka_producer(), calls, topic, chunk, run_id(), date.fromisoformat(market_date)
+            client,
+            kafka_producer(),
+            Ledger(calls, run, "history" if kind_is_history else "daily"),
+            waiting,
+            run,
+            date.fromisoformat(market_date),
+            limits().calls_per_minute,
+            needs_full=kind_is_history,
         )
-    return {name: value for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
+    if report.spent and not report.published and not settled:
+        raise AirflowSkipException(f"the day's budget is spent: {report.left:,} symbols wait")
+    return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
+
+
+def conclude_run() -> str:
+    """Close the run's account. Skipped with a note where the day's budget did not reach; fails where nothing new came
+    although markets have closed a session."""
+    with warehouse() as connection, budget() as shared:
+        state = shared.state()
+        try:
+            outcome = conclude(connection, run_id(), state)
+        except NothingNew as error:  # another try of this task would find the same
+            raise AirflowFailException(str(error)) from None
+    if outcome.left:
+        raise AirflowSkipException(outcome.note(state))
+    return outcome.note(state)
 
 
 def has_unread_messages() -> bool:

@@ -11,6 +11,10 @@ from airflow.sdk import Asset, CronTriggerTimetable
 
 from hedge_master.settings import daily_schedule, load_settings
 
+# Whoever calls the API waits for a slot here, made at the stack's start: few at once, urgent ones first.
+API_POOL = "alpha_vantage"
+API_SLOTS = 2
+
 START = pendulum.datetime(2020, 1, 1, tz="UTC")
 
 # One asset a topic (a producer has published), one for the stream's merge, one for the published ranking.

@@ -1,0 +1,140 @@
+"""Which symbols the daily run asks for: those whose market has closed a session that they have no bar of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from hedge_master.ingestion.plan import PlannedCall
+
+COMPACT_BARS = 100
+MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
+NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
+
+# One row a symbol that may be asked for, with all that its reason depends on. The newest answers come from the ledger,
+# which knows of published messages that the stream has not read yet.
+CANDIDATES = """
+select
+    symbols.symbol,
+    symbols.region,
+    symbols.status,
+    greatest(newest_bar.day, compact.last_bar, whole.last_bar) as last_bar,
+    exists (select from market.prices where symbol_id = symbols.symbol_id and provisional) as provisional,
+    compact.requested_at as compact_at,
+    compact.rows as compact_rows,
+    compact.gap_after,
+    whole.requested_at as whole_at,
+    newest_split.known_since as split_at,
+    greatest(compact.market_time, whole.market_time) as answered_at,
+    symbols.updated_at
+from market.symbols as symbols
+left join lateral (
+    select prices.day from market.prices as prices
+    where prices.symbol_id = symbols.symbol_id order by prices.day desc limit 1
+) as newest_bar on true
+left join lateral (
+    select calls.requested_at, calls.market_time, calls.last_bar, calls.rows, calls.gap_after
+    from market.api_calls as calls
+    where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'compact'
+        and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
+    order by calls.requested_at desc limit 1
+) as compact on true
+left join lateral (
+    select calls.requested_at, calls.market_time, calls.last_bar
+    from market.api_calls as calls
+    where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'full'
+        and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
+    order by calls.requested_at desc limit 1
+) as whole on true
+left join lateral (
+    select max(splits.known_since) as known_since from market.splits as splits
+    where splits.symbol_id = symbols.symbol_id
+) as newest_split on true
+where symbols.ticker_until is null
+"""
+
+# `full` where a whole history is wanted and the plan of the key has it, at most MOST_FULL_PULLS of them.
+PLAN = f"""
+with sessions (region, closed) as materialized (select region, closed from closed_sessions),
+candidates as ({CANDIDATES}),
+reasoned as (
+    select
+        candidates.*,
+        sessions.closed,
+        case
+            when status = 'delisted' and (last_bar is null or greatest(compact_at, whole_at) >= updated_at) then null
+            when status = 'delisted' then 'delisted since its last answer'
+            when compact_at is null and whole_at is null then 'never asked'
+            when provisional then 'its last bar was not final'
+            when sessions.region is null then 'no calendar for ' || candidates.region
+            when last_bar is null or last_bar < sessions.closed then 'its market closed a session on ' || closed
+        end as compact_reason,
+        case
+            when gap_after is not null and (whole_at is null or whole_at < compact_at)
+                then 'nothing known after ' || gap_after
+            when whole_at is not null and split_at > whole_at then 'a new split'
+            when whole_at is null and compact_rows >= {COMPACT_BARS} then 'no history yet'
+        end as full_reason
+    from candidates
+    left join sessions on sessions.region = candidates.region
+),
+wanted as (
+    select
+        *,
+        full_reason is not null and %(full)s and row_number() over (
+            partition by full_reason is null order by answered_at nulls first, symbol
+        ) <= {MOST_FULL_PULLS} as whole
+    from reasoned
+    where compact_reason is not null or (full_reason is not null and status = 'active' and %(full)s)
+)
+select symbol, case when whole then 'full' else 'compact' end,
+    case when whole then full_reason else compact_reason end, last_bar, closed
+from wanted
+where whole or compact_reason is not null
+order by answered_at nulls first, last_bar nulls first, symbol
+"""  # noqa: S608 (numbers of our own)
+
+
+def plan_daily(warehouse: Connection, closed: Mapping[str, date], full: bool) -> list[PlannedCall]:
+    """The calls of the day, the stalest symbol first: where the day's budget does not reach all, it goes first.
+
+    `closed`: region -> the newest session that its market had closed; a region that is not in it is asked always.
+    `full`: whether the plan of the key has full histories (see `full_is_allowed`); then a symbol with a gap, a new
+    split or no history gets its full answer in the place of the compact one.
+
+    A symbol is stale since its last answer, not since its last bar: else stocks that no longer trade would go first
+    for ever. One that was delisted is asked for once more, since its last bar may have been missed.
+    """
+    with warehouse.cursor() as cursor:
+        cursor.execute("create temporary table closed_sessions (region text primary key, closed date) on commit drop")
+        if closed:
+            execute_values(cursor, "insert into closed_sessions values %s", list(closed.items()))
+        cursor.execute(PLAN, {"full": full})
+        planned = [PlannedCall(*row) for row in cursor.fetchall()]
+        cursor.execute("drop table closed_sessions")
+    return planned
+
+
+def regions(warehouse: Connection) -> list[str]:
+    """The regions of all symbols that can be asked for."""
+    with warehouse.cursor() as cursor:
+        cursor.execute("select distinct region from market.symbols where ticker_until is null order by region")
+        return [region for (region,) in cursor.fetchall()]
+
+
+def full_is_allowed(warehouse: Connection) -> bool:
+    """False where the API's last word on a full history was that the plan has none, in the last NO_FULL_FOR."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """select outcome = 'refused' and error like %s and requested_at > now() - %s
+            from market.api_calls
+            where function = 'TIME_SERIES_DAILY' and outputsize = 'full' and outcome <> 'asked'
+                and (outcome in ('published', 'nothing_there') or error like %s)
+            order by requested_at desc limit 1""",
+            ("%Premium%", NO_FULL_FOR, "%Premium%"),
+        )
+        row = cursor.fetchone()
+    return row is None or not row[0]
