@@ -18,9 +18,9 @@ from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
 import stream_prices
+from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion import fx_rates, splits, symbols
-from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.ledger import Ledger, Place, bars_of
 from hedge_master.ingestion.publisher import FUNCTION, message_headers
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
@@ -70,8 +70,7 @@ class Reader:
         today = market_date(self._market.sample_market_url)
         with (
             closing(psycopg2.connect(self._url)) as calls,
-            closing(psycopg2.connect(self._url)) as pace,
-            AlphaVantageClient(self._market.sample_market_url, "key", SharedBudget(pace, "market", Limits())) as client,
+            AlphaVantageClient(self._market.sample_market_url, "key", NoLimit()) as client,
         ):
             ledger = Ledger(calls, f"read/{uuid4()}", "daily")
             symbols.sync_listings(client, ledger, self.connection, today)

@@ -221,8 +221,8 @@ class _Search:
         try:
             answer = answered.result()
             matches = [_completed(match) for match in answers.matches(answer.body)]
-        except UnknownSymbol:
-            self._ledger.nothing_there(request_id)
+        except UnknownSymbol as error:
+            self._ledger.failed(request_id, error)
             self._count()
             return []
         except (DailyLimitReached, KeyRefused, PremiumOnly) as error:
