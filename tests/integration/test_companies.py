@@ -190,6 +190,13 @@ def test_a_listing_that_is_missing_for_a_day_does_not_fall_back_to_its_tickers_f
     ]
 
 
+def test_a_delisting_counts_though_the_api_names_no_exchange_any_more(ingest: Connection) -> None:
+    with ingest:
+        companies.store(ingest, [listing("ABC", exchange="NYSE")], FRIDAY)
+        gone = listing("ABC", status="delisted", delisted_on=FRIDAY)
+        assert companies.store(ingest, [gone], MONDAY) == Changes(changed=1, delisted=1)
+
+
 def test_outside_the_us_another_name_is_a_rename_even_with_another_currency(
     ingest: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
