@@ -130,8 +130,9 @@ def regions(warehouse: Connection) -> list[str]:
         return [region for (region,) in cursor.fetchall()]
 
 
-def full_is_allowed(warehouse: Connection) -> bool:
-    """False where the API's last word on a full history was that the plan has none, in the last NO_FULL_FOR."""
+def full_is_allowed(warehouse: Connection, daily_budget: bool) -> bool:
+    """Whether a daily run may ask for full histories: not where the API's last word on one, in the last NO_FULL_FOR,
+    was that the plan has none. A plan with a daily budget is a free one: there it must have answered one before."""
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select outcome = 'refused' and error like %s and requested_at > now() - %s
@@ -142,4 +143,4 @@ def full_is_allowed(warehouse: Connection) -> bool:
             ("%Premium%", NO_FULL_FOR, "%Premium%"),
         )
         row = cursor.fetchone()
-    return row is None or not row[0]
+    return not daily_budget if row is None else not row[0]

@@ -29,13 +29,14 @@ Kind = Literal["daily", "history"]
 @dataclass(frozen=True)
 class PlannedCall:
     """One symbol of a plan. `last_bar`: the newest bar that was known; `session`: the newest session that its market
-    had closed, None where no calendar tells."""
+    had closed, None where no calendar tells. `follows_compact`: the run has the symbol's compact answer already."""
 
     symbol: str
     outputsize: str
     reason: str
     last_bar: date | None = None
     session: date | None = None
+    follows_compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,7 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
                 and not exists (
                     select from market.api_calls as calls
                     where calls.run_id = planned.run_id and calls.symbol = planned.symbol
-                        and calls.function = %(function)s and calls.outputsize = planned.outputsize
-                        and calls.outcome in ('published', 'nothing_there'))
+                        and calls.function = %(function)s and calls.outcome in ('published', 'nothing_there'))
             order by position""",
             {"run": run_id, "first": first, "until": until, "function": FUNCTION},
         )

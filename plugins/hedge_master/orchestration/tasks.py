@@ -78,9 +78,10 @@ def plan_daily() -> Plan:
         for region, session in closed.items():
             if session.unsure:
                 log.warning("%s: all its symbols are asked, since %s", region, session.unsure)
-        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection))
-        asked_for_splits = splits.due(connection, [each.symbol for each in wanted], limits())
-    return _written("daily", market_date, wanted, len(asked_for_splits), dry_run=False)
+        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection, limits().per_day > 0))
+        with budget() as shared:
+            suspects = splits.due(connection, [each.symbol for each in wanted], shared.state().left)
+    return _written("daily", market_date, wanted, len(suspects), dry_run=False)
 
 
 def _written(
@@ -112,11 +113,11 @@ def load_fx_rates() -> int:
 def sync_planned_splits(every: bool) -> dict[str, int]:
     """SPLITS of planned symbols into market.splits, before their prices are read; `every`: of all of them, else as the
     day's budget advises. A symbol with a new split gets its full history in this run, where it had one."""
-    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+    with alpha_vantage() as client, budget() as shared, warehouse() as calls, warehouse() as connection:
         planned = [each.symbol for each in plan.unsettled(connection, run_id())]
-        wanted = planned if every else splits.due(connection, planned, limits())
+        wanted = planned if every else splits.due(connection, planned, shared.state().left)
         report = splits.sync_splits(client, calls, connection, wanted, run_id())
-        if daily_plan.full_is_allowed(connection):
+        if daily_plan.full_is_allowed(connection, limits().per_day > 0):
             plan.pull_whole(connection, run_id(), report.changed_symbols, "a new split")
     return report.counts()
 
