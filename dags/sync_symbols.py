@@ -5,9 +5,9 @@ keeps what it was in `market.symbol_revisions`. Never deletes: a ticker that was
 former one as "TICKER (until DAY)". The daily run does the same first, with the keywords of HM_SYMBOL_SEARCH_KEYWORDS;
 the full history of a new symbol comes with the next `backfill_price_history`.
 
-**What it costs.** Two calls for the listings, one for each search keyword. An answer with 10 matches may hide others and
-is asked again with one more character: 10 calls more for a given keyword, 36 for a generated one. *Generate* finds what
-no given keyword finds; all of it up to 3 characters takes tens of thousands of calls, so start with few characters.
+**What it costs.** Two calls for the listings, one for each search keyword. An answer with 10 matches may hide others
+and is asked again with one more character: 10 calls more for a given keyword, 36 for a generated one. *Generate* finds
+what no given keyword finds; up to 3 characters it can take tens of thousands of calls, so begin with fewer.
 
 **When it fails.** Run it again: safe at any time. A run that is cut off, or whose day's calls are spent (then
 `report_left` is skipped and says how many are left), goes on where it stopped: within *ask again after* no generated

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import psycopg2
 import pytest
+from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.budget import NoLimit
@@ -27,10 +28,8 @@ from hedge_master.ingestion.rate_store import Source, Stored, store_rates
 from hedge_master.sample_market.clock_client import set_market_date
 from hedge_master.sample_market.fx import taiwan_dollar
 from hedge_master.settings import Settings
-from market_rows import add_bar, all_of, listing
 from scripted_server import Line, ScriptedServer
 
-FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
 UNLIMITED, FREE_KEY = Limits(), Limits(1, 0, 25)
 NOBODY_THERE = "http://127.0.0.1:9/eurofxref.zip"
 

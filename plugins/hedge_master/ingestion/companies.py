@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import date
 
 from psycopg2.extensions import connection as Connection
@@ -107,7 +107,7 @@ class Changes:
     relisted: int = 0
 
     def __add__(self, other: Changes) -> Changes:
-        return Changes(*(mine + more for mine, more in zip(self.counts().values(), other.counts().values(), strict=True)))
+        return Changes(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
 
     def counts(self) -> dict[str, int]:
         return asdict(self)

@@ -74,7 +74,7 @@ def sync_listings(
     delisted any more: they stay as they are), and the calls `left`. A ticker that was given away is only seen where
     both answers are there, so both are stored or none: a day that is spent between the two costs one call.
 
-    Raises HalfAnswer where more than `most_lost_share` of the known active listings are missing from the active ones.
+    Raises HalfAnswer where more than `most_lost_share` of the known active listings would vanish.
     """
     asked: dict[str, UUID] = {}
     answered: dict[str, Answer] = {}
@@ -85,7 +85,8 @@ def sync_listings(
             ledger.asked(asked[state], "LISTING_STATUS", state)
             answered[state] = client.listing_status(state)
             found[state] = answers.listings(answered[state].body)
-        lost = _lost(warehouse, {each.symbol for each in found["active"]}, most_lost_share)
+        named = {each.symbol for state in LISTING_STATES for each in found[state]}
+        lost = _lost(warehouse, named, most_lost_share)
     except AlphaVantageError as error:
         for request_id in asked.values():
             ledger.failed(request_id, error)
@@ -97,15 +98,14 @@ def sync_listings(
         changes = store(warehouse, [each for state in LISTING_STATES for each in found[state]], market_date)
     for state, request_id in asked.items():  # only what was committed counts as stored
         ledger.stored(request_id, answered[state], len(found[state]))
-    vanished = lost - {each.symbol for each in found["delisted"]}
-    if vanished:
-        log.warning("neither active nor delisted any more: %s", ", ".join(sorted(vanished)[:20]))
+    if lost:
+        log.warning("neither active nor delisted any more: %s", ", ".join(sorted(lost)[:20]))
     listed = sum(len(each) for each in found.values())
-    return changes.counts() | {"listed": listed, "vanished": len(vanished), "left": 0}
+    return changes.counts() | {"listed": listed, "vanished": len(lost), "left": 0}
 
 
-def _lost(warehouse: Connection, active: set[str], most_lost_share: float) -> set[str]:
-    """Known active listings that an answer does not name any more. Raises HalfAnswer where they are too many."""
+def _lost(warehouse: Connection, named: set[str], most_lost_share: float) -> set[str]:
+    """Known active listings that are neither active nor delisted now. Raises HalfAnswer where they are too many."""
     with warehouse, warehouse.cursor() as cursor:
         # Without an exchange it is known from a search, and was perhaps never listed.
         cursor.execute(
@@ -114,10 +114,10 @@ def _lost(warehouse: Connection, active: set[str], most_lost_share: float) -> se
             (answers.US_LISTING["region"],),
         )
         known = {symbol for (symbol,) in cursor.fetchall()}
-    lost = known - active
+    lost = known - named
     if len(lost) > most_lost_share * len(known):
         raise HalfAnswer(
-            f"LISTING_STATUS active: {len(lost):,} of {len(known):,} known listings are missing, more than "
+            f"LISTING_STATUS: {len(lost):,} of {len(known):,} known listings are missing, more than "
             f"{most_lost_share:.0%}: nothing was stored. If that is true, run sync_symbols with a larger accepted loss"
         )
     return lost
@@ -208,8 +208,8 @@ class _Search:
         try:
             answer = answered.result()
             matches = [_completed(match) for match in answers.matches(answer.body)]
-        except UnknownSymbol:
-            self._ledger.nothing_there(request_id)
+        except UnknownSymbol as error:
+            self._ledger.failed(request_id, error)
             self._count()
             return []
         except (DailyLimitReached, KeyRefused, PremiumOnly) as error:

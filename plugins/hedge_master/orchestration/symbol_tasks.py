@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -11,10 +12,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from hedge_master.ingestion import symbols
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.searches import GIVEN, Generate, generated, past_searches
-from hedge_master.orchestration.connections import alpha_vantage, budget, run_id, start_run, warehouse
+from hedge_master.orchestration.connections import alpha_vantage, budget, limits, run_id, start_run, warehouse
 from hedge_master.settings import load_settings
 
 log = logging.getLogger(__name__)
+
+RARELY = timedelta(days=7)
 
 
 def sync_listings(most_lost_percent: float = 100 * symbols.MOST_LOST_SHARE) -> dict[str, int]:
@@ -23,6 +26,29 @@ def sync_listings(most_lost_percent: float = 100 * symbols.MOST_LOST_SHARE) -> d
     with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
         ledger = Ledger(calls, run_id(), "symbols")
         return symbols.sync_listings(client, ledger, connection, market_date, most_lost_percent / 100)
+
+
+def sync_listings_for_the_day() -> dict[str, int]:
+    """The same before the daily run. On a plan with a daily budget not before the known ones are RARELY old."""
+    market_date = start_run()
+    with warehouse() as connection:
+        age = symbols.listings_age(connection, market_date)
+    if limits().per_day and age is not None and age < RARELY:
+        log.info("the listings are %d days old: asked again after %d", age.days, RARELY.days)
+        return {"left": 0}
+    return sync_listings()
+
+
+def sync_searched_for_the_day() -> dict[str, int]:
+    """The setting's keywords before the daily run; how often is as for the listings."""
+    market_date = start_run()
+    again_after = RARELY.days if limits().per_day else 0
+    words = load_settings().symbol_search_keywords.split(",")
+    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+        past = past_searches(connection, run_id(), market_date, again_after)
+        return symbols.sync_searched(
+            client, Ledger(calls, run_id(), "symbols"), connection, market_date, words, GIVEN, past
+        )
 
 
 def sync_searched(params: dict[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rows of schema market for tests that need a few: symbols, bars, and what stands there afterwards."""
+"""Listings and bars as tests put them into a warehouse, and a way to read what became of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Listing
+
+FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
 
 
 def listing(symbol: str, currency: str | None = "USD", **changed: Any) -> Listing:
