@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,6 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
-import stream_prices
 from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion import fx_rates, splits, symbols
@@ -26,16 +25,14 @@ from hedge_master.ingestion.publisher import FUNCTION, message_headers
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.sample_market.clock_client import market_date, set_market_date, set_market_time
 from hedge_master.settings import Settings
-from hedge_master.warehouse.merge import Counts, merge_batch
+from hedge_master.warehouse.merge import Counts
+from merging import merge_messages
 from planned import daily_symbols, missing_histories
 
 pytestmark = [pytest.mark.spark, pytest.mark.warehouse]
 
 FRIDAY, MONDAY, YOUTH_DAY, WEDNESDAY, THURSDAY, NEXT_FRIDAY = (date(2020, 6, day) for day in (12, 15, 16, 17, 18, 19))
 LATER = date(2020, 7, 8)
-KAFKA = (
-    "key binary, value binary, topic string, partition int, offset long, headers array<struct<key:string,value:binary>>"
-)
 Rows = list[tuple[Any, ...]]
 
 
@@ -91,15 +88,7 @@ class Reader:
                 ledger.asked(request_id, FUNCTION, symbol, topic.outputsize)
                 place = Place(topic.name, 0, offset)
                 ledger.published(request_id, answer, bars_of(answer.body, None), place)
-        kafka = self._spark.createDataFrame(messages, KAFKA)
-        judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
-        with self.connection, self.connection.cursor() as cursor:
-            cursor.execute(f"truncate {topic.staging}")
-        copied = stream_prices.copied(stream_prices.staged(judged, topic.outputsize), self._url, topic.staging)
-        with self.connection:
-            counts = merge_batch(self.connection, topic, "read", datetime.now(UTC), copied)
-        assert counts is not None
-        return counts
+        return merge_messages(self._spark, self.connection, self._url, topic, messages)
 
 
 class Lived:

@@ -85,8 +85,6 @@ def matches(body: bytes) -> list[Listing]:
 
 def splits(body: bytes) -> list[Split]:
     """SPLITS (CSV); an empty list for a symbol that never split."""
-    if body.strip() == b"{}":
-        return []
     rows = csv_rows("SPLITS", body, {"effective_date", "split_factor"})
     found = {row.day("effective_date"): row.above_zero("split_factor") for row in rows}
     return [Split(day, factor) for day, factor in found.items()]

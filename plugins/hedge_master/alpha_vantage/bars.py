@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
-
-from hedge_master.alpha_vantage.errors import UnreadableAnswer
 
 _DAY = re.compile(rb'"(\d{4}-\d{2}-\d{2})"\s*:\s*\{')
 _TAIL_BYTES = 4096  # several bars
@@ -14,23 +13,23 @@ _TAIL_BYTES = 4096  # several bars
 def first_and_last_bar(body: bytes) -> tuple[date, date] | None:
     """The days of the oldest and the newest bar of a daily series in JSON; None for one without bars.
 
-    Bars come newest first. Raises UnreadableAnswer for a day that the calendar does not have.
+    Bars come newest first. A day that no calendar has is passed over: the stream rejects its bar.
     """
-    newest = _DAY.search(body)
+    newest = next(_days(body), None)
     if newest is None:
         return None
-    oldest = _DAY.findall(body[-_TAIL_BYTES:])[-1:] or [newest[1]]
-    return _day(oldest[0]), _day(newest[1])
+    *_, oldest = newest, *_days(body[-_TAIL_BYTES:])
+    return oldest, newest
 
 
 def bars_in(body: bytes) -> int:
     """How many bars a daily series in JSON has: prices or exchange rates."""
-    return body.count(b'"1. open"')
+    return body.count(b'"4. close"')
 
 
-def _day(text: bytes) -> date:
-    try:
-        return date.fromisoformat(text.decode())
-    except ValueError:
-        day = text.decode()
-    raise UnreadableAnswer(f"a bar's day is {day!r}: no date")
+def _days(part: bytes) -> Iterator[date]:
+    for found in _DAY.finditer(part):
+        try:
+            yield date.fromisoformat(found[1].decode())
+        except ValueError:
+            continue

@@ -103,7 +103,6 @@ def test_what_is_wrong_is_named(read: Callable[[bytes], object], body: bytes, co
 
 def test_a_symbol_that_never_split_has_no_splits() -> None:
     assert answers.splits(b"effective_date,split_factor\r\n") == []
-    assert answers.splits(b"{}") == []
 
 
 def test_a_market_without_hours_has_no_closing_time() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hedge_master.alpha_vantage import errors
+from hedge_master.alpha_vantage.budget import NoLimit
+from hedge_master.alpha_vantage.client import ATTEMPTS, AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import Advice
 from hedge_master.alpha_vantage.notices import notice_in
+from scripted_server import Serve
 
 # The error, the ledger's outcome, whether the client asks again, and what the operator is told.
 MEANINGS = {
@@ -30,14 +34,36 @@ MEANINGS = {
 }
 
 
-def test_each_recorded_shape_has_its_meaning(shared: Path) -> None:
-    shapes = json.loads((shared / "alpha_vantage" / "error-shapes.json").read_text())
-    shapes.pop("_note")
+@pytest.fixture
+def shapes(shared: Path) -> dict[str, object]:
+    recorded: dict[str, object] = json.loads((shared / "alpha_vantage" / "error-shapes.json").read_text())
+    recorded.pop("_note")
+    return recorded
+
+
+def test_no_recorded_shape_is_left_out(shapes: dict[str, object]) -> None:
     assert shapes.keys() == MEANINGS.keys()
-    for name, shape in shapes.items():
-        notice = notice_in(json.dumps(shape, indent=1).encode())
-        assert notice is not None, name
-        assert (type(notice), notice.outcome, notice.retry, notice.advice) == MEANINGS[name], name
+
+
+@pytest.mark.parametrize("shape", MEANINGS)
+@pytest.mark.parametrize(
+    "call", [lambda client: client.daily_prices("A", "full"), lambda client: client.splits("A")], ids=["JSON", "CSV"]
+)
+def test_each_recorded_shape_has_its_meaning(
+    shapes: dict[str, object],
+    serve: Serve,
+    pauses: list[float],
+    shape: str,
+    call: Callable[[AlphaVantageClient], Answer],
+) -> None:
+    """Over HTTP, with status 200, to a request for JSON and to one for CSV."""
+    error, outcome, retry, advice = MEANINGS[shape]
+    server = serve(json.dumps(shapes[shape], indent=1).encode())
+    with AlphaVantageClient(server.url, "SECRETKEY123", NoLimit()) as client, pytest.raises(error) as raised:
+        call(client)
+    assert type(raised.value) is error
+    assert (raised.value.outcome, raised.value.retry, raised.value.advice) == (outcome, retry, advice)
+    assert raised.value.attempts == len(server.asked) == (ATTEMPTS if retry else 1)
 
 
 def test_no_recorded_payload_is_taken_for_a_notice(shared: Path) -> None:

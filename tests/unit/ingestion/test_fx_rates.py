@@ -47,7 +47,7 @@ def test_a_currency_that_is_not_available_has_no_rate() -> None:
 
 
 def test_the_banks_file_is_asked_for_again_where_it_stumbles(pauses: list[float], serve: Serve) -> None:
-    file = zipped(FILE)
+    file = zipped(FILE)  # once: a zip file holds the time at which it was made
     bank = serve(Line(status=503), file)
     assert fetch_ecb_history(f"{bank.url}/eurofxref-hist.zip") == file
     assert len(pauses) == 1

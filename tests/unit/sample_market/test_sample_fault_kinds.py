@@ -17,6 +17,9 @@ import pytest
 from sample_market_terms import OpenMarket, ServeMarket
 
 from hedge_master.sample_market.faults import Fault, Faults
+from hedge_master.sample_market.listing import History, Listing
+from hedge_master.sample_market.universe import Universe
+from hedge_master.sample_market.world import World
 
 KEY = "SECRET123"
 CALL = {"function": "TIME_SERIES_DAILY", "symbol": "SIM001.LON", "outputsize": "full", "apikey": KEY}
@@ -196,6 +199,18 @@ def test_another_symbol_is_answered_under_its_own_name(ask: Ask, open_market: Op
     assert other == open_market().get("/query", params={**CALL, "symbol": name}).json()
     first = ask(Fault.OTHER_SYMBOL, {**CALL, "symbol": name}).json()
     assert first["Meta Data"]["2. Symbol"] != name
+
+
+def test_a_real_symbol_is_answered_for_a_real_one_and_a_simulated_for_a_simulated(
+    open_market: OpenMarket, real: dict[Listing, History], world: World
+) -> None:
+    """Real symbols have no reports: {} would say that there is nothing, not whose it is."""
+    market = open_market(of=Universe(real, world, 20), faults=Faults(1.0, kinds=frozenset({Fault.OTHER_SYMBOL})))
+    for symbol, simulated in (("AAPL", False), ("SIM001.LON", True)):
+        other = market.get("/query", params={**CALL, "symbol": symbol}).json()["Meta Data"]["2. Symbol"]
+        assert other != symbol and other.startswith("SIM") == simulated
+    reports = market.get("/query", params={"function": "EARNINGS", "symbol": "SIM001.LON", "apikey": KEY}).json()
+    assert reports["symbol"] != "SIM001.LON" and reports["quarterlyEarnings"]
 
 
 def test_nobody_can_be_taken_for_a_symbol_that_is_not_there(ask: Ask) -> None:
