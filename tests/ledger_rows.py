@@ -60,3 +60,31 @@ def add_call(warehouse: Connection, symbol: str, **columns: Any) -> None:
     with warehouse.cursor() as cursor:
         cursor.execute(f"insert into market.api_calls ({', '.join(values)}) values %s", (tuple(values.values()),))
     warehouse.commit()
+
+
+def add_answer(warehouse: Connection, symbol: str, *, last_day: date, outputsize: str = "compact") -> None:
+    """What the stream remembers of a merged answer."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """insert into market.answers
+                (symbol_id, outputsize, first_day, last_day, requested_at, topic, partition, kafka_offset)
+            select symbol_id, %s, %s, %s, %s, 'market-data.daily-prices.v1', 0, 7
+            from market.symbols where symbol = %s""",
+            (outputsize, date(2020, 1, 2), last_day, ASKED, symbol),
+        )
+    warehouse.commit()
+
+
+def add_run(warehouse: Connection, run_id: str, **columns: Any) -> None:
+    """The plan of a daily run over one symbol, unless `columns` say otherwise."""
+    values = {
+        "run_id": run_id,
+        "kind": "daily",
+        "market_date": date(2020, 6, 12),
+        "symbols": 1,
+        "calls_needed": 1,
+        "planned_at": ASKED,
+    } | columns
+    with warehouse.cursor() as cursor:
+        cursor.execute(f"insert into market.ingest_runs ({', '.join(values)}) values %s", (tuple(values.values()),))
+    warehouse.commit()
