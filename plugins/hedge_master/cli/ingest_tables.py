@@ -10,7 +10,7 @@ from rich.table import Table
 from hedge_master.ingestion.budget import BudgetState
 from hedge_master.ingestion.plan import PlannedCall
 from hedge_master.operations.coming_run import ComingRun
-from hedge_master.operations.symbol_story import Story, Verdict
+from hedge_master.operations.symbol_story import Call, Story, Verdict
 
 NONE = "–"
 
@@ -64,24 +64,25 @@ def facts(about: Story, why: Verdict | None) -> Table:
 def ledger(about: Story) -> Table:
     """The newest calls about a symbol."""
     table = _table(f"The newest {len(about.calls)} calls" if about.calls else "No call was made about it yet")
-    for title in ("Asked (UTC)", "Function", "For", "Outcome"):
+    for title in ("Asked (UTC)", "Call"):
         table.add_column(title, no_wrap=True)
-    for title in ("Tries", "Rows"):
-        table.add_column(title, justify="right")
-    for title in ("Bars", "Message or error"):
-        table.add_column(title)
+    table.add_column("What became of it")
     for call in about.calls:
-        table.add_row(
-            f"{call.requested_at:%Y-%m-%d %H:%M:%S}",
-            call.function + (f" {call.outputsize}" if call.outputsize else ""),
-            call.purpose,
-            call.outcome,
-            str(call.attempts),
-            _shown(call.rows),
-            f"{call.first_bar} to {call.last_bar}" if call.first_bar else NONE,
-            call.place or call.error or NONE,
-        )
+        asked = call.function + (f" {call.outputsize}" if call.outputsize else "")
+        table.add_row(f"{call.requested_at:%Y-%m-%d %H:%M}", asked, _became(call))
     return table
+
+
+def _became(call: Call) -> str:
+    """Such as "published for daily, 100 rows, 2020-01-21 to 2020-06-12, market-data.daily-prices.v1 0:7"."""
+    parts = [f"{call.outcome.replace('_', ' ')} for {call.purpose}"]
+    if call.attempts > 1:
+        parts.append(f"{call.attempts} tries")
+    if call.rows is not None:
+        parts.append(f"{call.rows:,} rows")
+    if call.first_bar:
+        parts.append(f"{call.first_bar} to {call.last_bar}")
+    return ", ".join([*parts, *(each for each in (call.place, call.error) if each)])
 
 
 def _table(title: str) -> Table:

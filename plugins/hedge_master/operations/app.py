@@ -5,9 +5,7 @@ Airflow does not protect a plugin's app: without the dependency below, everyone 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from threading import Lock
 
 import psycopg2
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
@@ -17,13 +15,10 @@ from fastapi.responses import HTMLResponse
 
 from hedge_master.ingestion.budget import Limits
 from hedge_master.operations.figures import Figures, read_figures
+from hedge_master.operations.freshness import RELOAD_SECONDS, FreshFigures
 from hedge_master.operations.page import render, render_silence
 from hedge_master.settings import load_settings
 from hedge_master.warehouse.connection import connect
-
-# A page reloads itself, and figures are read anew when they are older than this: together at most 30 s.
-FRESH_SECONDS = 10
-RELOAD_SECONDS = 15
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -32,27 +27,10 @@ HEADERS = {
 }
 
 
-class FreshFigures:
-    """Figures that are at most FRESH_SECONDS old, read once for all who look."""
-
-    def __init__(self, read: Callable[[], Figures], clock: Callable[[], float] = time.monotonic) -> None:
-        self._read = read
-        self._clock = clock
-        self._lock = Lock()
-        self._kept: tuple[float, Figures] | None = None
-
-    def get(self) -> Figures:
-        with self._lock:
-            now = self._clock()
-            if self._kept is None or now - self._kept[0] > FRESH_SECONDS:
-                self._kept = (now, self._read())
-            return self._kept[1]
-
-
 def operations_app(read: Callable[[], Figures] | None = None) -> FastAPI:
     """The app; whoever may see Airflow's cluster activity, as its role Viewer does, may see the page.
 
-    Anyone who is not logged in gets 401, also from the address of no page.
+    Who is not logged in gets 401, who may not see it 403. `read` is for tests.
     """
     figures = FreshFigures(read or _read)
     app = FastAPI(
