@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from hedge_master.sample_market.blemish import ALL_BLEMISHES, Blemishes, parse_blemishes
+from hedge_master.sample_market.faults import NO_FAULTS, Faults, parse_faults
 
 PREFIX = "HM_"
 REPO_ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,10 @@ def _clock_time(value: object) -> time:
 
 def _blemishes(value: object) -> Blemishes:
     return value if isinstance(value, frozenset) else parse_blemishes(str(value))
+
+
+def _faults(value: object) -> Faults:
+    return value if isinstance(value, Faults) else parse_faults(str(value))
 
 
 def _zone(value: str) -> str:
@@ -111,6 +116,8 @@ class Settings(BaseModel):
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
+    kafka_replication_factor: int = Field(1, ge=1, le=10, description="copies of each message; 3 in production")
+    kafka_min_insync_replicas: int = Field(1, ge=1, le=10, description="copies that a write waits for; 2 in production")
     warehouse_url: PostgresUrl = Field(None, description="the warehouse as its owner; the local server when empty")
     warehouse_ingest_url: PostgresUrl = Field(None, description="the role that writes schema market")
     warehouse_dbt_url: PostgresUrl = Field(None, description="the role that builds the models")
@@ -126,6 +133,9 @@ class Settings(BaseModel):
     sample_market_date: MarketDate = Field(date(2020, 6, 12), description="where the market clock starts")
     sample_market_blemishes: Annotated[Blemishes, BeforeValidator(_blemishes)] = Field(
         ALL_BLEMISHES, description="what the simulated feed does as real ones do: all, none, or names with commas"
+    )
+    sample_market_faults: Annotated[Faults, BeforeValidator(_faults)] = Field(
+        NO_FAULTS, description="how often the server fails, and how: none, or rate=0.2,seed=7,kinds=transient"
     )
     sample_market_requests_per_second: int = Field(0, ge=0, le=1000, description="the server's limit; 0 = none")
     sample_market_requests_per_minute: int = Field(0, ge=0, le=60_000, description="the server's limit; 0 = none")

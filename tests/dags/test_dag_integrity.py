@@ -16,7 +16,7 @@ from hedge_master.settings import REPO_ROOT
 
 DAGS = REPO_ROOT / "dags"
 EXPECTED = {
-    "sync_symbols": {"sync_listings", "sync_searched"},
+    "sync_symbols": {"sync_listings", "sync_searched", "report_left"},
     "backfill_price_history": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
     "produce_daily_prices": {
         *("start_market_day", "sync_listings", "sync_searched"),

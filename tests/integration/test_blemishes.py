@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from typing import Any
 from uuid import uuid4
 
@@ -17,25 +17,22 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
-import stream_prices
+from hedge_master.alpha_vantage.budget import NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion import fx_rates, splits, symbols
-from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.ledger import Ledger, Place, bars_of
 from hedge_master.ingestion.publisher import FUNCTION, message_headers
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.sample_market.clock_client import market_date, set_market_date, set_market_time
 from hedge_master.settings import Settings
-from hedge_master.warehouse.merge import Counts, merge_batch
+from hedge_master.warehouse.merge import Counts
+from merging import merge_messages
 from planned import daily_symbols, missing_histories
 
 pytestmark = [pytest.mark.spark, pytest.mark.warehouse]
 
 FRIDAY, MONDAY, YOUTH_DAY, WEDNESDAY, THURSDAY, NEXT_FRIDAY = (date(2020, 6, day) for day in (12, 15, 16, 17, 18, 19))
 LATER = date(2020, 7, 8)
-KAFKA = (
-    "key binary, value binary, topic string, partition int, offset long, headers array<struct<key:string,value:binary>>"
-)
 Rows = list[tuple[Any, ...]]
 
 
@@ -70,8 +67,7 @@ class Reader:
         today = market_date(self._market.sample_market_url)
         with (
             closing(psycopg2.connect(self._url)) as calls,
-            closing(psycopg2.connect(self._url)) as pace,
-            AlphaVantageClient(self._market.sample_market_url, "key", SharedBudget(pace, "market", Limits())) as client,
+            AlphaVantageClient(self._market.sample_market_url, "key", NoLimit()) as client,
         ):
             ledger = Ledger(calls, f"read/{uuid4()}", "daily")
             symbols.sync_listings(client, ledger, self.connection, today)
@@ -92,15 +88,7 @@ class Reader:
                 ledger.asked(request_id, FUNCTION, symbol, topic.outputsize)
                 place = Place(topic.name, 0, offset)
                 ledger.published(request_id, answer, bars_of(answer.body, None), place)
-        kafka = self._spark.createDataFrame(messages, KAFKA)
-        judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
-        with self.connection, self.connection.cursor() as cursor:
-            cursor.execute(f"truncate {topic.staging}")
-        copied = stream_prices.copied(stream_prices.staged(judged, topic.outputsize), self._url, topic.staging)
-        with self.connection:
-            counts = merge_batch(self.connection, topic, "read", datetime.now(UTC), copied)
-        assert counts is not None
-        return counts
+        return merge_messages(self._spark, self.connection, self._url, topic, messages)
 
 
 class Lived:

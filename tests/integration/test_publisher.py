@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
-from hedge_master.alpha_vantage.errors import DailyLimitReached, KeyRefused, ServerFault, UnknownSymbol
+from hedge_master.alpha_vantage.errors import DailyLimitReached, EmptyAnswer, KeyRefused, ServerFault, UnknownSymbol
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import Estimate, PlannedCall, unsettled, write_plan
 from hedge_master.ingestion.publisher import PublishingFailed, publish_prices
@@ -78,7 +78,7 @@ def test_each_confirmed_call_points_to_its_message_and_the_body_is_untouched(
     broker: Settings, producer: Producer, ledger: Connection
 ) -> None:
     body = json.dumps({"Time Series (Daily)": {"2020-06-12": {"4. close": "1.5"}}}, indent=4).encode()
-    report = publish(Api({"AAA": body, "BBB": b"{}"}), producer, ledger, "run/points")
+    report = publish(Api({"AAA": body, "BBB": EmptyAnswer("{}")}), producer, ledger, "run/points")
     assert (report.published, report.nothing_there) == (1, 1)
     outcome, partition, offset = calls(ledger, "run/points")["AAA"]
     assert outcome == "published"
@@ -130,4 +130,4 @@ def test_a_spent_day_leaves_the_rest_for_the_next_run(producer: Producer, ledger
 
 def test_a_run_that_brings_nothing_fails(producer: Producer, ledger: Connection) -> None:
     with pytest.raises(PublishingFailed, match="2 calls brought nothing to publish"):
-        publish(Api({"A": UnknownSymbol("?"), "B": b"{}"}), producer, ledger, "run/nothing")
+        publish(Api({"A": UnknownSymbol("?"), "B": EmptyAnswer("{}")}), producer, ledger, "run/nothing")

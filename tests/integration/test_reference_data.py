@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import zipfile
 from datetime import date
-from typing import Any
 
 import pytest
+from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.alpha_vantage.answers import Listing, Split
+from hedge_master.alpha_vantage.answers import Split
 from hedge_master.ingestion import companies, fx_rates, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
 from planned import daily_symbols, missing_histories
-
-FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
-
-
-def listing(symbol: str, currency: str | None = "USD", **changed: Any) -> Listing:
-    given = {
-        "name": symbol.title(),
-        "type": "Equity",
-        "region": "Testland",
-        "timezone": "UTC",
-        "closes": None,
-        "exchange": None,
-        "status": "active",
-        "listed_on": None,
-        "delisted_on": None,
-    }
-    return Listing(symbol=symbol, currency=currency, **(given | changed))
 
 
 def rates(*rows: tuple[str, float, float]) -> bytes:
@@ -41,78 +23,6 @@ def rates(*rows: tuple[str, float, float]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("h.csv", "Date,USD,GBP,\n" + "".join(f"{day},{usd},{gbp},\n" for day, usd, gbp in rows))
     return buffer.getvalue()
-
-
-def all_of(warehouse: Connection, query: str) -> list[tuple[Any, ...]]:
-    with warehouse, warehouse.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-
-def add_bar(warehouse: Connection, symbol: str, day: date, close: float, missing: str | None = "no rate") -> None:
-    with warehouse, warehouse.cursor() as cursor:
-        cursor.execute(
-            """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, usd_missing,
-            batch_id, known_since) select symbol_id, %s, %s, %s, %s, %s, 1, %s, %s, 0, now()
-            from market.symbols where symbol = %s""",
-            (day, close, close, close, close, None if missing else close, missing, symbol),
-        )
-
-
-def test_symbols_are_added_then_only_changed_where_they_differ(ingest: Connection) -> None:
-    with ingest:
-        assert companies.store(ingest, [listing("AAA"), listing("BBB", "GBX")], FRIDAY) == (2, 0)
-        assert companies.store(ingest, [listing("AAA"), listing("BBB", "GBX")], MONDAY) == (0, 0)
-        assert companies.store(ingest, [listing("AAA", name="Renamed")], MONDAY) == (0, 1)
-    assert all_of(ingest, "select symbol, name, first_seen from market.symbols order by 1") == [
-        ("AAA", "Renamed", FRIDAY),
-        ("BBB", "Bbb", FRIDAY),
-    ]
-
-
-def test_a_search_does_not_override_what_a_listing_said(ingest: Connection) -> None:
-    with ingest:
-        companies.store(ingest, [listing("OLD", exchange="NYSE", status="delisted", delisted_on=FRIDAY)], FRIDAY)
-        assert companies.store(ingest, [listing("OLD")], FRIDAY) == (0, 0)
-    assert all_of(ingest, "select status from market.symbols") == [("delisted",)]
-
-
-def test_a_ticker_that_comes_back_under_another_name_is_another_company(ingest: Connection) -> None:
-    """Old Inc had ABC until November 2019 and kept its bar; since July 2020 ABC is New Corp, which has none yet."""
-    ended, began = date(2019, 11, 29), date(2020, 7, 8)
-    old = listing("ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5))
-    gone = listing(
-        "ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5), status="delisted", delisted_on=ended
-    )
-    new = listing("ABC", name="New Corp", exchange="NASDAQ", listed_on=began)
-    with ingest:
-        assert companies.store(ingest, [old], FRIDAY) == (1, 0)
-    add_bar(ingest, "ABC", date(2019, 11, 29), 5.0)
-    with ingest:
-        assert companies.store(ingest, [gone], FRIDAY) == (0, 1)
-        assert companies.store(ingest, [gone, new], MONDAY) == (1, 0)
-        assert companies.store(ingest, [gone, new], MONDAY) == (0, 0)
-    assert all_of(
-        ingest,
-        """select symbol, name, status, ticker_until, count(prices.day) from market.symbols
-        left join market.prices using (symbol_id) group by symbols.symbol_id order by symbols.symbol_id""",
-    ) == [("ABC (until 2019-11-29)", "Old Inc", "delisted", ended, 1), ("ABC", "New Corp", "active", None, 0)]
-    assert missing_histories(ingest) == ["ABC"]  # the former company cannot be asked for any more
-
-
-def test_a_former_company_is_known_by_its_listing_where_it_was_renamed(ingest: Connection) -> None:
-    """Stored as Old Inc; when it is gone the API calls it Older Holdings, listed on the same day."""
-    began, ended, again = date(2004, 1, 5), date(2019, 11, 29), date(2020, 7, 8)
-    with ingest:
-        companies.store(ingest, [listing("ABC", name="Old Inc", exchange="NYSE", listed_on=began)], FRIDAY)
-        gone = listing("ABC", name="Older Holdings", exchange="NYSE", listed_on=began, status="delisted")
-        gone = dataclasses.replace(gone, delisted_on=ended)
-        new = listing("ABC", name="New Corp", exchange="NYSE", listed_on=again)
-        assert companies.store(ingest, [gone, new], MONDAY) == (1, 1)
-    assert all_of(ingest, "select symbol, name, ticker from market.symbols order by symbol_id") == [
-        ("ABC (until 2019-11-29)", "Older Holdings", "ABC"),
-        ("ABC", "New Corp", "ABC"),
-    ]
 
 
 def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
@@ -132,14 +42,6 @@ def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
         returning 1""",
     )
     assert daily_symbols(ingest) == []
-
-
-def test_a_company_that_is_renamed_keeps_its_ticker_and_its_bars(ingest: Connection) -> None:
-    with ingest:
-        companies.store(ingest, [listing("ABC", name="Old Inc", exchange="NYSE", listed_on=date(2004, 1, 5))], FRIDAY)
-        renamed = listing("ABC", name="Older Inc", exchange="NYSE", listed_on=date(2004, 1, 5))
-        assert companies.store(ingest, [renamed], MONDAY) == (0, 1)
-    assert all_of(ingest, "select symbol, name from market.symbols") == [("ABC", "Older Inc")]
 
 
 def test_the_former_companys_history_is_not_taken_for_the_new_ones(ingest: Connection) -> None:

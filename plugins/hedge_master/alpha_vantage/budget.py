@@ -1,4 +1,4 @@
-"""How the client asks for leave to call."""
+"""How many calls may be made, and when: asked before every HTTP attempt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import Protocol
 
 
 class CallBudget(Protocol):
-    """Hands out calls."""
+    """The calls that a plan allows. Thread-safe."""
 
-    def reserve(self) -> None: ...
-    def refused_for_today(self) -> None: ...
+    def reserve(self) -> None:
+        """Block until the next call may be made. Raises DailyLimitReached where the day's calls are spent."""
+
+    def refused_for_today(self) -> None:
+        """Note that the API itself said that the day's calls are spent, whatever our own count says."""
+
+
+class NoLimit:
+    """Every call at once; what the API refuses is refused by the API."""
+
+    def reserve(self) -> None:
+        return
+
+    def refused_for_today(self) -> None:
+        return

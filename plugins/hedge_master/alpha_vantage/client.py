@@ -1,29 +1,30 @@
-"""Asks Alpha Vantage (or the sample market server, which speaks the same) and keeps to the plan's limits."""
+"""Asks Alpha Vantage (or the sample market server, which speaks the same) within a budget of calls."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-import httpx
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity.stop import stop_base
 
+from hedge_master.alpha_vantage import secrecy, transport
 from hedge_master.alpha_vantage.budget import CallBudget
-from hedge_master.alpha_vantage.errors import (
-    AlphaVantageError,
-    ServerFault,
-    UnreadableAnswer,
-    notice_in,
-)
+from hedge_master.alpha_vantage.checks import Check, whole_list, whole_series, whole_table
+from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, EmptyAnswer, KeyEchoed, KeyRefused
+from hedge_master.alpha_vantage.notices import notice_in
+from hedge_master.alpha_vantage.transport import Reply
 
 ATTEMPTS = 5
-TIMEOUT_SECONDS = 60.0
-REDACTED = "[API key]"
+PAUSES_SECONDS_AT_MOST = 90.0  # in all, so that a call ends; a server that wants us to wait longer is left at once
+LONGEST_TEXT = 500  # of an error: enough for every recorded notice
+
+OutputSize = Literal["compact", "full"]
+Horizon = Literal["3month", "6month", "12month"]
+
+_backoff = wait_exponential_jitter(multiplier=0.5, max=20)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Answer:
     """One answer as it came: the raw body, the UTC time at which it was asked for, and the far end's own clock.
 
     `market_time` is the HTTP header Date (RFC 9110): which sessions had closed is measured by the clock of whoever
-    tells the prices. The sample market's stands in another year than ours.
+    tells the prices. The sample market's stands in another year than ours. `attempts`: HTTP calls that it took.
     """
 
     body: bytes
@@ -41,18 +42,22 @@ class Answer:
 
 
 class AlphaVantageClient:
-    """A typed, rate-limited view on `GET /query`. Thread-safe; close it, or use it as a context manager.
+    """A typed view on `GET /query`. Thread-safe; close it, or use it as a context manager.
 
-    `limits` are calls per second, minute and day; 0 means no limit.
+    Each method returns the whole, raw answer for what was asked, or raises an AlphaVantageError, whose text never holds
+    the key. `budget` is asked before every HTTP attempt. What another try may mend is asked again up to ATTEMPTS times.
     """
 
     def __init__(self, base_url: str, api_key: str, budget: CallBudget) -> None:
-        # httpx logs each URL at INFO, and the key is part of it.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        logging.getLogger("httpcore").setLevel(logging.WARNING)
-        self._api_key = api_key
-        self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
+        if not api_key or not all("!" <= character <= "~" for character in api_key):
+            raise KeyRefused("HM_ALPHA_VANTAGE_API_KEY is empty or holds a character that no key has")
+        self._secret = secrecy.Secret(api_key)
+        secrecy.keep_out_of_logs(self._secret)
         self._budget = budget
+        self._http = transport.open_client(base_url)
+
+    def __repr__(self) -> str:
+        return f"AlphaVantageClient({str(self._http.base_url)!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -64,70 +69,113 @@ class AlphaVantageClient:
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
         """TIME_SERIES_DAILY as JSON. `outputsize`: compact (latest 100 days) or full (all history)."""
-        return self.ask("TIME_SERIES_DAILY", _looks_like_a_series, symbol=symbol, outputsize=outputsize)
+        check = whole_series("Time Series (Daily)", {"2. Symbol": symbol})
+        return self._ask("TIME_SERIES_DAILY", check, symbol=symbol, outputsize=outputsize)
+
+    def fx_daily(self, from_symbol: str, to_symbol: str, outputsize: OutputSize) -> Answer:
+        """FX_DAILY as JSON: units of the currency `to_symbol` for one `from_symbol`."""
+        named = {"2. From Symbol": from_symbol, "3. To Symbol": to_symbol}
+        check = whole_series("Time Series FX (Daily)", named)
+        return self._ask("FX_DAILY", check, from_symbol=from_symbol, to_symbol=to_symbol, outputsize=outputsize)
 
     def search(self, keywords: str) -> Answer:
-        """SYMBOL_SEARCH as JSON: at most 10 best matches."""
-        return self.ask("SYMBOL_SEARCH", keywords=keywords)
+        """SYMBOL_SEARCH as JSON: at most 10 best matches. An empty list of them is an answer as well."""
+        return self._ask("SYMBOL_SEARCH", whole_list("bestMatches"), keywords=keywords)
 
     def listing_status(self, state: str) -> Answer:
         """LISTING_STATUS as CSV. `state`: active or delisted."""
-        return self.ask("LISTING_STATUS", state=state)
+        return self._ask("LISTING_STATUS", whole_table("symbol", "name", "exchange"), state=state)
 
     def splits(self, symbol: str) -> Answer:
         """SPLITS as CSV: effective_date, split_factor."""
-        return self.ask("SPLITS", symbol=symbol, datatype="csv")
+        return self._ask("SPLITS", whole_table("effective_date", "split_factor"), symbol=symbol, datatype="csv")
 
-    def ask(self, function: str, is_usable: Callable[[bytes], bool] = bool, **parameters: str) -> Answer:
-        """The raw answer to one call. Raises an AlphaVantageError; its text never holds the key.
+    def earnings(self, symbol: str) -> Answer:
+        """EARNINGS as JSON: what the company has reported by year and quarter."""
+        return self._ask("EARNINGS", whole_list("quarterlyEarnings", {"symbol": symbol}), symbol=symbol)
 
-        A body that is not usable is asked for again, like any fault that a second try may mend.
-        """
+    def earnings_calendar(self, horizon: Horizon, symbol: str | None = None) -> Answer:
+        """EARNINGS_CALENDAR as CSV: reports to come within `horizon`, of one company or of all."""
+        check = whole_table("symbol", "name", "reportDate", symbol=symbol)
+        only = {} if symbol is None else {"symbol": symbol}
+        return self._ask("EARNINGS_CALENDAR", check, horizon=horizon, **only)
+
+    def market_status(self) -> Answer:
+        """MARKET_STATUS as JSON: which of the world's markets are open now."""
+        return self._ask("MARKET_STATUS", whole_list("markets"))
+
+    def _ask(self, function: str, check: Check, **parameters: str) -> Answer:
+        attempts = 0
+
+        def attempt() -> Answer:
+            nonlocal attempts
+            self._budget.reserve()
+            attempts += 1
+            return self._ask_once(function, check, parameters)
+
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, AlphaVantageError) and error.retry),
-            wait=wait_exponential_jitter(multiplier=0.5, max=20),
-            stop=stop_after_attempt(ATTEMPTS),
+            wait=_pause,
+            stop=stop_after_attempt(ATTEMPTS) | _WaitsTooLong(),
             reraise=True,
         )
-        return retrying(self._ask_once, function, is_usable, parameters)
-
-    def _ask_once(self, function: str, is_usable: Callable[[bytes], bool], parameters: dict[str, str]) -> Answer:
-        self._budget.reserve()
-        requested_at = datetime.now(UTC)
-        query = {"function": function, **parameters, "apikey": self._api_key}
         try:
-            response = self._http.get("/query", params=query)
-        except httpx.RequestError as error:
-            # `from None`: the chained error's request holds the address, and the address holds the key.
-            raise ServerFault(f"{function}: {type(error).__name__}: {self._redacted(str(error))}") from None
-        if response.status_code != httpx.codes.OK:
-            raise ServerFault(f"{function}: HTTP {response.status_code}")
-        notice = notice_in(response.content)
-        if notice is not None:
-            raise type(notice)(f"{function} {_subject(parameters)}: {self._redacted(str(notice))}")
-        if not is_usable(response.content):
-            raise UnreadableAnswer(
-                f"{function} {_subject(parameters)}: {len(response.content)} bytes that are no such answer"
-            )
-        return Answer(response.content, requested_at, _date_of(response, requested_at))
+            answer = retrying(attempt)
+        except AlphaVantageError as error:
+            error.attempts = attempts
+            raise
+        return replace(answer, attempts=attempts)
 
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._api_key, REDACTED)
+    def _ask_once(self, function: str, check: Check, parameters: dict[str, str]) -> Answer:
+        requested_at = datetime.now(UTC)
+        reply = self._judged(transport.get(self._http, {"function": function, **parameters}, self._secret), check)
+        if isinstance(reply, Reply):
+            return Answer(reply.body, requested_at, reply.date or requested_at)
+        if isinstance(reply, DailyLimitReached):
+            self._budget.refused_for_today()
+        raise self._told(reply, " ".join((function, *_subject(parameters))))
+
+    def _judged(self, reply: Reply | AlphaVantageError, check: Check) -> Reply | AlphaVantageError:
+        """The reply where it is what was asked for, else why it is not."""
+        if isinstance(reply, AlphaVantageError):
+            return reply
+        if fault := transport.status_fault(reply):
+            return fault
+        notice, wrong = notice_in(reply.body), check(reply.body)
+        if isinstance(notice, EmptyAnswer) and wrong is None:
+            notice = None  # a search that finds nothing has been answered
+        if fault := notice or wrong:
+            return fault
+        if self._secret.is_in(reply.body):
+            return KeyEchoed(f"{len(reply.body)} bytes with the API key among them")
+        return reply
+
+    def _told(self, fault: AlphaVantageError, subject: str) -> AlphaVantageError:
+        """The same error, named, and without the key in its text."""
+        told = type(fault)(f"{subject}: {self._secret.hidden_in(str(fault))[:LONGEST_TEXT]}")
+        told.retry_after = fault.retry_after
+        return told
 
 
-def _date_of(response: httpx.Response, otherwise: datetime) -> datetime:
-    """The answer's Date; `otherwise` where a server sends none that can be read (RFC 9110 lets it)."""
-    try:
-        return parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
-        return otherwise
+def _subject(parameters: dict[str, str]) -> list[str]:
+    """What the call asks for, in the words of its parameters; how it is delivered says nothing in an error."""
+    return [value for name, value in parameters.items() if name != "datatype"]
 
 
-def _looks_like_a_series(body: bytes) -> bool:
-    """Whole JSON with a series, or the empty object for a symbol without one; a cut-off body lacks its last brace."""
-    text = body.strip()
-    return text == b"{}" or (b'"Time Series (Daily)"' in text and text.endswith(b"}"))
+def _fault_of(state: RetryCallState) -> AlphaVantageError:
+    fault = state.outcome.exception() if state.outcome else None
+    assert isinstance(fault, AlphaVantageError)  # noqa: S101 - nothing else is asked again
+    return fault
 
 
-def _subject(parameters: dict[str, str]) -> str:
-    return parameters.get("symbol") or parameters.get("keywords") or parameters.get("state") or ""
+def _pause(state: RetryCallState) -> float:
+    """Seconds before the next attempt: growing, with jitter, and never less than the server or the notice asks for."""
+    fault = _fault_of(state)
+    return max(fault.retry_after or 0.0, fault.pause_seconds + _backoff(state))
+
+
+class _WaitsTooLong(stop_base):
+    """Counts the pauses alone: waiting for the budget is no fault of the call."""
+
+    def __call__(self, state: RetryCallState) -> bool:
+        return state.idle_for + state.upcoming_sleep > PAUSES_SECONDS_AT_MOST

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from hedge_master.ingestion.plan import PlannedCall
+from hedge_master.markets.sessions import ClosedSession
 
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
@@ -58,8 +59,7 @@ where symbols.ticker_until is null
 
 # `full` where a whole history is wanted and the plan of the key has it, at most MOST_FULL_PULLS of them.
 PLAN = f"""
-with sessions (region, closed) as materialized (select region, closed from closed_sessions),
-candidates as ({CANDIDATES}),
+with candidates as ({CANDIDATES}),
 reasoned as (
     select
         candidates.*,
@@ -69,7 +69,7 @@ reasoned as (
             when status = 'delisted' then 'delisted since its last answer'
             when compact_at is null and whole_at is null then 'never asked'
             when provisional then 'its last bar was not final'
-            when sessions.region is null then 'no calendar for ' || candidates.region
+            when sessions.closed is null then coalesce(sessions.unsure, 'no calendar for ' || candidates.region)
             when last_bar is null or last_bar < sessions.closed then 'its market closed a session on ' || closed
         end as compact_reason,
         case
@@ -79,7 +79,7 @@ reasoned as (
             when whole_at is null and compact_rows >= {COMPACT_BARS} then 'no history yet'
         end as full_reason
     from candidates
-    left join sessions on sessions.region = candidates.region
+    left join closed_sessions as sessions on sessions.region = candidates.region
 ),
 wanted as (
     select
@@ -98,10 +98,11 @@ order by answered_at nulls first, last_bar nulls first, symbol
 """  # noqa: S608 (numbers of our own)
 
 
-def plan_daily(warehouse: Connection, closed: Mapping[str, date], full: bool) -> list[PlannedCall]:
+def plan_daily(warehouse: Connection, closed: Mapping[str, ClosedSession], full: bool) -> list[PlannedCall]:
     """The calls of the day, the stalest symbol first: where the day's budget does not reach all, it goes first.
 
-    `closed`: region -> the newest session that its market had closed; a region that is not in it is asked always.
+    `closed`: region -> the newest session that its market had closed. Where no calendar tells, its symbols are asked
+    always, and the reason says so.
     `full`: whether the plan of the key has full histories (see `full_is_allowed`); then a symbol with a gap, a new
     split or no history gets its full answer in the place of the compact one.
 
@@ -109,9 +110,13 @@ def plan_daily(warehouse: Connection, closed: Mapping[str, date], full: bool) ->
     for ever. One that was delisted is asked for once more, since its last bar may have been missed.
     """
     with warehouse.cursor() as cursor:
-        cursor.execute("create temporary table closed_sessions (region text primary key, closed date) on commit drop")
+        cursor.execute(
+            "create temporary table closed_sessions (region text primary key, closed date, unsure text) on commit drop"
+        )
         if closed:
-            execute_values(cursor, "insert into closed_sessions values %s", list(closed.items()))
+            rows = [(region, session.day, session.unsure) for region, session in closed.items()]
+            execute_values(cursor, "insert into closed_sessions values %s", rows)
+        cursor.execute("analyze closed_sessions")
         cursor.execute(PLAN, {"full": full})
         planned = [PlannedCall(*row) for row in cursor.fetchall()]
         cursor.execute("drop table closed_sessions")

@@ -91,10 +91,6 @@ class Ledger:
         """The answer went straight into the warehouse (listings, searches, splits, rates, earnings)."""
         self._close(request_id, "stored", None, answer, rows)
 
-    def nothing_there(self, request_id: UUID, answer: Answer | None = None, attempts: int = 1) -> None:
-        """The API has nothing for the symbol, or does not know it."""
-        self._close(request_id, "nothing_there", None, answer, 0, attempts)
-
     def failed(self, request_id: UUID, error: AlphaVantageError) -> None:
         self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None, None, error.attempts)
 

@@ -72,6 +72,16 @@ def start_market_day(settings: Settings, warehouse: Connection, run_id: str, run
     return day
 
 
+def market_moment(settings: Settings, run: RunTimes) -> datetime:
+    """The moment of a run in its market's own time: where the sample market's clock stands, or the end of the data
+    interval. Raises ClockUnavailable where the sample market does not answer."""
+    if not settings.uses_sample_market:
+        return run.interval_end
+    from hedge_master.sample_market import clock_client
+
+    return clock_client.clock(settings.sample_market_url).moment.instant
+
+
 def _kept_date(warehouse: Connection, run_id: str) -> date | None:
     with warehouse.cursor() as cursor:
         cursor.execute("select market_date from market.market_dates where run_id = %s", (run_id,))

@@ -143,10 +143,6 @@ class _Publisher:
         except AlphaVantageError as error:
             return self._note(request_id, call, error)
         self._report.retries += answer.attempts - 1
-        if answer.body.strip() == b"{}":
-            self._ledger.nothing_there(request_id, answer)
-            self._report.nothing_there += 1
-            return None
         bars = bars_of(answer.body, call.last_bar if call.outputsize == "compact" else None)
         self._produce(request_id, call, answer, bars)
         if bars.gap_after is None:

@@ -115,7 +115,7 @@ def _settle(
         answer = asking.result()
         found = answers.splits(answer.body)
     except UnknownSymbol as error:
-        ledger.nothing_there(request_id, attempts=error.attempts)
+        ledger.failed(request_id, error)
         return False
     except AlphaVantageError as error:
         ledger.failed(request_id, error)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from hedge_master.settings import Settings
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # a full payload averages 1.0 MB; the default limit is 1 MB before compression
 PARTITIONS = 3
+# Outlives the longest pause of the stream: what it has not read by then must be bought again.
+RETENTION = timedelta(days=90)
 ADMIN_TIMEOUT_SECONDS = 30
 ERRORS_ONLY = 3  # syslog level; librdkafka reports its own clean-up at a higher one
 SCHEMA_VERSION = "1"
@@ -40,16 +43,30 @@ def topic_of(outputsize: str) -> Topic:
     return topic
 
 
-def ensure_topics(settings: Settings) -> None:
-    """Create the topics that do not exist yet. Raises confluent_kafka.KafkaException where the broker refuses."""
+def topic_settings(settings: Settings) -> dict[str, str]:
+    """What the broker keeps for each topic of ours, by Kafka's own names."""
+    return {
+        "cleanup.policy": "delete",  # never compact: a topic's newest answer of a symbol does not hold all its days
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "retention.ms": str(int(RETENTION.total_seconds() * 1000)),
+        "min.insync.replicas": str(settings.kafka_min_insync_replicas),
+    }
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Create the topics that do not exist yet; returns how existing ones differ from their declaration, a line each.
+
+    A difference is for the operator to decide, so it is told and not overwritten: more partitions would move symbols
+    to others, a shorter retention would delete. Raises confluent_kafka.KafkaException where the broker refuses.
+    """
     admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
     existing = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics
     wanted = [
         NewTopic(
             topic.name,
             num_partitions=PARTITIONS,
-            replication_factor=1,
-            config={"max.message.bytes": str(MAX_MESSAGE_BYTES), "retention.ms": str(30 * 24 * 3600 * 1000)},
+            replication_factor=settings.kafka_replication_factor,
+            config=topic_settings(settings),
         )
         for topic in TOPICS
         if topic.name not in existing
@@ -57,3 +74,22 @@ def ensure_topics(settings: Settings) -> None:
     if wanted:
         for created in admin.create_topics(wanted).values():
             created.result(timeout=ADMIN_TIMEOUT_SECONDS)
+    return [line for topic in TOPICS if topic.name in existing for line in _differences(admin, settings, topic)]
+
+
+def _differences(admin: AdminClient, settings: Settings, topic: Topic) -> list[str]:
+    resource = ConfigResource(ResourceType.TOPIC, topic.name)
+    (asked,) = admin.describe_configs([resource]).values()
+    told = {name: str(entry.value) for name, entry in asked.result(timeout=ADMIN_TIMEOUT_SECONDS).items()}
+    partitions = admin.list_topics(topic.name, timeout=ADMIN_TIMEOUT_SECONDS).topics[topic.name].partitions
+    told["partitions"] = str(len(partitions))
+    told["replication.factor"] = str(min(len(each.replicas) for each in partitions.values()))
+    declared = topic_settings(settings) | {
+        "partitions": str(PARTITIONS),
+        "replication.factor": str(settings.kafka_replication_factor),
+    }
+    return [
+        f"{topic.name}: {name} is {told.get(name)}, declared is {value}"
+        for name, value in declared.items()
+        if told.get(name) != value
+    ]

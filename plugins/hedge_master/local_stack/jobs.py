@@ -10,6 +10,7 @@ from hedge_master.local_stack.airflow_bootstrap import USERS
 from hedge_master.local_stack.airflow_environment import airflow_environment, dbt_environment
 from hedge_master.local_stack.environment import without_secrets
 from hedge_master.local_stack.programs import run_logged
+from hedge_master.local_stack.progress import console
 from hedge_master.local_stack.stack import PYTHON, SUPERSET_CONFIG, SUPERSET_PYTHON, Stack
 from hedge_master.local_stack.stamps import fingerprint, is_done, mark_done
 from hedge_master.local_stack.steps import Step
@@ -17,6 +18,7 @@ from hedge_master.local_stack.superset_environment import superset_environment
 from hedge_master.settings import REPO_ROOT, dbt_manifest
 
 DBT_PROJECT = REPO_ROOT / "dbt_project"
+WIRING = REPO_ROOT / "plugins" / "hedge_master" / "orchestration" / "wiring.py"  # its pool
 
 
 def jobs(stack: Stack) -> list[Step]:
@@ -46,14 +48,15 @@ def _warehouse_schema(stack: Stack) -> bool:
 def _topics(stack: Stack) -> bool:
     from hedge_master.ingestion.topics import ensure_topics
 
-    ensure_topics(stack.settings)
+    for difference in ensure_topics(stack.settings):
+        console.print(f"[yellow]{difference}: left as it is[/yellow]")
     return True
 
 
 def _airflow_metadata(stack: Stack) -> bool:
     secrets = [stack.secret(f"AIRFLOW_{user.upper()}_PASSWORD") for user, _, _ in USERS]
     versions = [version("apache-airflow"), version("apache-airflow-providers-fab")]
-    inputs = fingerprint([*versions, *secrets], [Path(__file__).with_name("airflow_bootstrap.py")])
+    inputs = fingerprint([*versions, *secrets], [Path(__file__).with_name("airflow_bootstrap.py"), WIRING])
     if is_done(stack.folders, "airflow-metadata", inputs):
         return False
     passwords = {variable: password for (_, _, variable), password in zip(USERS, secrets, strict=True)}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, get_current_context
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.ingestion.budget import Limits, SharedBudget
-from hedge_master.ingestion.market_date import RunTimes, start_market_day
+from hedge_master.ingestion.market_date import RunTimes, market_moment, start_market_day
 from hedge_master.settings import SettingsError, load_settings
 from hedge_master.warehouse.connection import connect
 
@@ -64,12 +64,20 @@ def run_id() -> str:
 
 def start_run(*, next_day: bool = False) -> date:
     """The market date of this run (see `start_market_day`)."""
+    with warehouse() as connection:
+        return start_market_day(load_settings(), connection, run_id(), _times(), next_day)
+
+
+def moment_of_run() -> datetime:
+    """The moment of this run in its market's own time (see `market_moment`)."""
+    return market_moment(load_settings(), _times())
+
+
+def _times() -> RunTimes:
     run = get_current_context()["dag_run"]
     began = run.start_date or run.run_after
     # A run that was triggered by hand without a data interval counts from when it was due.
-    times = RunTimes(run.run_type == "scheduled", run.run_after, began, run.data_interval_end or run.run_after)
-    with warehouse() as connection:
-        return start_market_day(load_settings(), connection, run_id(), times, next_day)
+    return RunTimes(run.run_type == "scheduled", run.run_after, began, run.data_interval_end or run.run_after)
 
 
 def _application() -> str:

@@ -1,4 +1,4 @@
-"""The tasks that DAGs share: which symbols exist; then rates and splits first, and the prices, chunk by chunk."""
+"""The tasks of a run that publishes: which symbols exist; rates and splits first; the prices, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from airflow.sdk import Asset, TriggerRule, task
 
 from hedge_master.orchestration.wiring import API_POOL
 
+URGENT = 10  # against 1: the daily run goes before a backfill where both wait for the API
 
-def sync_known_symbols(after: Any = None) -> Any:
+
+def sync_known_symbols(after: Any) -> Any:
     """Adds, behind the task `after`, the tasks that learn which symbols exist; returns the last of them."""
 
-    @task(pool=API_POOL)
+    @task(pool=API_POOL, priority_weight=URGENT)
     def sync_listings() -> dict[str, int]:
-        from hedge_master.orchestration import tasks
+        from hedge_master.orchestration import symbol_tasks
 
-        return tasks.sync_listings()
+        return symbol_tasks.sync_listings_for_the_day()
 
-    @task(pool=API_POOL)
-    def sync_searched(params: Any = None) -> dict[str, int]:
-        from hedge_master.orchestration import tasks
+    @task(pool=API_POOL, priority_weight=URGENT)
+    def sync_searched() -> dict[str, int]:
+        from hedge_master.orchestration import symbol_tasks
 
-        return tasks.sync_searched(params.get("keywords") or [])
+        return symbol_tasks.sync_searched_for_the_day()
 
     listed = sync_listings()
-    if after is not None:
-        after >> listed
+    after >> listed
     # Searches name no status, so they come after the listings, which do.
     return listed >> sync_searched()
 
@@ -38,7 +39,7 @@ def publish_planned(plan: Any, published: Asset, *, every_split: bool, urgent: b
     for splits, so that rates and splits come before the prices. `every_split`: ask for the splits of all planned
     symbols, whatever the day's budget. `urgent` tasks go before others that wait for the API.
     """
-    weight = 10 if urgent else 1
+    weight = URGENT if urgent else 1
 
     @task
     def load_fx_rates() -> int:

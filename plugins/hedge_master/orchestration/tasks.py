@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from hedge_master.ingestion import daily_plan, fx_rates, history_plan, lag, plan, publisher, splits, symbols
+from hedge_master.ingestion import daily_plan, fx_rates, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.conclusion import NothingNew, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
+from hedge_master.markets.sessions import closed_sessions
 from hedge_master.orchestration.connections import (
     alpha_vantage,
     budget,
     kafka_producer,
     limits,
+    moment_of_run,
     run_id,
     start_run,
     warehouse,
@@ -45,21 +46,6 @@ def start_market_day(params: dict[str, Any]) -> str:
         return start_run(next_day=params["next_market_day"]).isoformat()
     except SampleMarketEnded as ended:
         raise AirflowSkipException(str(ended)) from None
-
-
-def sync_listings() -> dict[str, int]:
-    """LISTING_STATUS, active and delisted, into market.symbols."""
-    market_date = start_run()
-    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
-        return symbols.sync_listings(client, Ledger(calls, run_id(), "symbols"), connection, market_date)
-
-
-def sync_searched(keywords: Sequence[str]) -> dict[str, int]:
-    """SYMBOL_SEARCH for each keyword (none given: the setting's) into market.symbols."""
-    market_date = start_run()
-    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
-        words = keywords or load_settings().symbol_search_keywords.split(",")
-        return symbols.sync_searched(client, Ledger(calls, run_id(), "symbols"), connection, market_date, words)
 
 
 def plan_history(params: dict[str, Any]) -> Plan:
@@ -85,9 +71,14 @@ def plan_daily() -> Plan:
     with warehouse() as connection:
         adopt_orphans(connection, load_settings().kafka_servers)
         connection.autocommit = False
-        if not daily_plan.regions(connection):
+        regions = daily_plan.regions(connection)
+        if not regions:
             raise LookupError("market.symbols holds no symbol: run sync_symbols first")
-        wanted = daily_plan.plan_daily(connection, {}, daily_plan.full_is_allowed(connection))
+        closed = closed_sessions(moment_of_run(), regions)
+        for region, session in closed.items():
+            if session.unsure:
+                log.warning("%s: all its symbols are asked, since %s", region, session.unsure)
+        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection))
         asked_for_splits = splits.due(connection, [each.symbol for each in wanted], limits())
     return _written("daily", market_date, wanted, len(asked_for_splits), dry_run=False)
 

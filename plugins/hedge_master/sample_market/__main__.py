@@ -10,13 +10,11 @@ from pathlib import Path
 import uvicorn
 
 from hedge_master.sample_market.clock import ClockFileError
+from hedge_master.sample_market.connection import SERVED
 from hedge_master.sample_market.real_prices import DEFAULT_FOLDER, RealPricesMissing
 from hedge_master.sample_market.server import app_from_settings
 from hedge_master.sample_market.universe import NothingToServe
 from hedge_master.settings import SettingsError, load_settings
-
-# Never another: the server asks nobody who they are.
-LOOPBACK = "127.0.0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,16 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, RealPricesMissing, NothingToServe, ClockFileError) as error:
         print(error, file=sys.stderr)
         return 1
-    # No access log: it would write the caller's API key, which stands in the URL.
-    # No Date header of uvicorn's: the application sets it, to the market clock.
-    uvicorn.run(
-        app,
-        host=LOOPBACK,
-        port=settings.sample_market_port,
-        access_log=False,
-        log_level="info",
-        date_header=False,
-    )
+    uvicorn.run(app, port=settings.sample_market_port, **SERVED)
     return 0
 
 

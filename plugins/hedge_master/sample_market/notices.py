@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 DOCUMENTATION = "https://www.alphavantage.co/documentation/"
 PREMIUM = "https://www.alphavantage.co/premium/"
 KEY_PAGE = "https://www.alphavantage.co/support/#api-key"
-# What the burst notice names as the free plan's day, where the server has no daily limit of its own.
+# What a notice names as the free plan's day, where the server has no daily limit of its own.
 FREE_CALLS_A_DAY = 25
+THANKS = "Thank you for using Alpha Vantage!"
+PLANS = f"any of the premium plans at {PREMIUM}"
 
-Notice = dict[str, str]
+Notice = dict[str, Any]
 
 
 def invalid_call(function: str) -> Notice:
@@ -29,8 +33,15 @@ def daily_cap(api_key: str, per_day: int) -> Notice:
     """The real one echoes the caller's key, and so does this: callers must prove that they redact it."""
     return {
         "Information": f"We have detected your API key as {api_key} and our standard API rate limit is {per_day} "
-        f"requests per day. Please subscribe to any of the premium plans at {PREMIUM} to instantly remove all daily "
-        "rate limits."
+        f"requests per day. Please subscribe to {PLANS} to instantly remove all daily rate limits."
+    }
+
+
+def daily_cap_of_2024(per_day: int) -> Notice:
+    """The older words, without the key."""
+    return {
+        "Information": f"{THANKS} Our standard API rate limit is {per_day} requests per day. Please subscribe to "
+        f"{PLANS} to instantly remove all daily rate limits."
     }
 
 
@@ -38,8 +49,48 @@ def burst(limit: int, period: str, per_day: int) -> Notice:
     """Too many calls within the second or minute (`period`); `per_day`: the server's daily limit, 0 = none."""
     requests = "request" if limit == 1 else "requests"
     return {
-        "Information": "Thank you for using Alpha Vantage! Please consider spreading out your free API requests more "
-        f"sparingly ({limit} {requests} per {period}). You may subscribe to any of the premium plans at {PREMIUM} to "
-        f"lift the free key rate limit ({per_day or FREE_CALLS_A_DAY} requests per day) and instantly remove all daily "
-        "rate limits."
+        "Information": f"{THANKS} Please consider spreading out your free API requests more sparingly ({limit} "
+        f"{requests} per {period}). You may subscribe to {PLANS} to lift the free key rate limit "
+        f"({per_day or FREE_CALLS_A_DAY} requests per day) and instantly remove all daily rate limits."
+    }
+
+
+def legacy_note() -> Notice:
+    """The burst notice of old."""
+    return {
+        "Note": f"{THANKS} Our standard API call frequency is 5 calls per minute and 500 calls per day. Please visit "
+        f"{PREMIUM} if you would like to target a higher API call frequency."
+    }
+
+
+def premium_endpoint() -> Notice:
+    return {
+        "Information": f"{THANKS} This is a premium endpoint. You may subscribe to {PLANS} to instantly unlock all "
+        "premium endpoints"
+    }
+
+
+def premium_full(function: str) -> Notice:
+    return {
+        "Information": f"{THANKS} The outputsize=full parameter value is a premium feature for the {function} "
+        f"endpoint. You may subscribe to {PLANS} to instantly unlock all premium features"
+    }
+
+
+def demo_key() -> Notice:
+    return {
+        "Information": "The **demo** API key is for demo purposes only. Please claim your free API key at "
+        f"({KEY_PAGE}) to explore our full API offerings. It takes fewer than 20 seconds."
+    }
+
+
+def artificial_rows(symbol: str) -> Notice:
+    """Rows that look like quotes of the symbol and are none, as a premium endpoint gives them without a plan."""
+    quote = {"symbol": symbol, "timestamp": "2024-10-18 19:59:55.291", "open": "100.0", "high": "101.0", "low": "99.0"}
+    return {
+        "endpoint": "Realtime Bulk Quotes",
+        "message": "This is a premium endpoint. ***THE SAMPLE DATA SCHEMA BELOW IS ARTIFICIAL AND FOR ILLUSTRATION "
+        "PURPOSES ONLY***. To access the actual data, please subscribe to any premium plan that mentions 'Realtime US "
+        f"Market Data' in its description at {PREMIUM} for your personal non-professional use.",
+        "data": [{**quote, "close": close, "volume": "1000"} for close in ("100.1", "100.2", "100.3")],
     }

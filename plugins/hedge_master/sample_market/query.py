@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
 from hedge_master.sample_market import answers, earnings, notices
+from hedge_master.sample_market.faulty import CSV_TYPE, JSON_TYPE, Answer
 from hedge_master.sample_market.fx import ExchangeRates
-from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.listing import Listing
 from hedge_master.sample_market.market_status import market_status
 from hedge_master.sample_market.moment import Moment
 from hedge_master.sample_market.universe import Universe
-
-JSON_TYPE: Final = "application/json"
-CSV_TYPE: Final = "application/x-download"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The body and its media type; the status is always 200."""
-
-    text: str
-    media_type: str
 
 
 class InvalidCall(ValueError):
@@ -44,12 +31,11 @@ def _choice(parameters: Mapping[str, str], name: str, allowed: tuple[str, ...]) 
 
 
 class QueryDesk:
-    """Answers one call: key first, then limits, then the call itself, as the real API does."""
+    """Knows the answers of a universe."""
 
-    def __init__(self, universe: Universe, rates: ExchangeRates, limits: CallLimits, now: Callable[[], Moment]) -> None:
+    def __init__(self, universe: Universe, rates: ExchangeRates, now: Callable[[], Moment]) -> None:
         self._universe = universe
         self._rates = rates
-        self._limits = limits
         self._now = now
         self._functions: dict[str, Callable[[Mapping[str, str], Moment], Answer]] = {
             "TIME_SERIES_DAILY": self._daily,
@@ -62,22 +48,25 @@ class QueryDesk:
             "MARKET_STATUS": self._market_status,
         }
 
-    def answer(self, parameters: Mapping[str, str]) -> Answer:
-        """`parameters`: of the URL. Every refusal is an answer, always in JSON."""
-        api_key = parameters.get("apikey", "").strip()
-        if not api_key:
-            return Answer(answers.as_json(notices.missing_key()), JSON_TYPE)
-        refusal = self._limits.refusal(api_key)
-        if refusal is not None:
-            return Answer(answers.as_json(refusal), JSON_TYPE)
-        function = parameters.get("function", "")
+    def told(self, call: Mapping[str, str]) -> Answer:
+        """The answer; a notice, always in JSON, where the call makes no sense. `call`: the parameters of the URL."""
+        function = call.get("function", "")
         served = self._functions.get(function.upper())
         try:
             if served is None:
                 raise InvalidCall(function)
-            return served(parameters, self._now())
+            return served(call, self._now())
         except InvalidCall as error:
             return Answer(answers.as_json(notices.invalid_call(error.function)), JSON_TYPE)
+
+    def another_symbol(self, call: Mapping[str, str]) -> str | None:
+        """The first other listed symbol that is as real, or as simulated, as the call's own."""
+        moment = self._now()
+        own = self._listing(call, moment)
+        if own is None:
+            return None
+        others = (each for each in self._universe.listed(moment) if each.symbol != own.symbol)
+        return next((each.symbol for each in others if each.simulated is own.simulated), None)
 
     def _listing(self, parameters: Mapping[str, str], moment: Moment) -> Listing | None:
         return self._universe.find(parameters.get("symbol", ""), moment)

@@ -1,4 +1,4 @@
-"""The HTTP face: /query as Alpha Vantage's, /stats as the ECB's, and /clock and /health of our own."""
+"""The HTTP face: /query as Alpha Vantage's, /stats as the ECB's, and /clock, /health and /faults of our own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hedge_master.sample_market.clock import ClockRefused, MarketClock
 from hedge_master.sample_market.ecb import EcbRates, NoRatesYet, last_published
+from hedge_master.sample_market.faults import NO_FAULTS, FaultDealer, Faults
+from hedge_master.sample_market.faulty import respond
 from hedge_master.sample_market.fx import ExchangeRates
 from hedge_master.sample_market.limits import CallLimits
 from hedge_master.sample_market.moment import time_of_day
@@ -83,35 +85,15 @@ def _clock_state(clock: MarketClock) -> dict[str, Any]:
     }
 
 
-def create_app(universe: Universe, rates: EcbRates, clock: MarketClock, limits: CallLimits) -> MarketDateHeader:
-    """The application; nothing is read from outside its arguments."""
+def app_with_clock(clock: MarketClock) -> FastAPI:
+    """An application that answers this machine only and has nothing but /clock; to be wrapped in MarketDateHeader."""
     app = FastAPI(title="Hedge Master sample market", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)
-    desk = QueryDesk(universe, ExchangeRates(universe.seed, rates), limits, lambda: clock.moment)
-    simulated = universe.simulated_symbols
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(_request: Request, error: RequestValidationError) -> JSONResponse:
         reasons = (f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
         return JSONResponse({"detail": "; ".join(reasons)}, status_code=422)
-
-    @app.exception_handler(NoRatesYet)
-    async def no_rates(_request: Request, error: NoRatesYet) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=404)
-
-    # Plain functions: FastAPI runs them in its thread pool, so that a long history blocks no other caller.
-    @app.get("/query")
-    def query(request: Request) -> Response:
-        answer = desk.answer(request.query_params)
-        return Response(answer.text, media_type=answer.media_type)
-
-    @app.get("/stats/eurofxref/eurofxref-hist.zip")
-    def ecb_history() -> Response:
-        return Response(rates.history_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
-
-    @app.get("/stats/eurofxref/eurofxref.zip")
-    def ecb_daily() -> Response:
-        return Response(rates.daily_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
 
     @app.get("/clock")
     def show_clock() -> dict[str, Any]:
@@ -127,6 +109,42 @@ def create_app(universe: Universe, rates: EcbRates, clock: MarketClock, limits: 
         except ClockRefused as refused:
             raise HTTPException(409, str(refused)) from None
         return _clock_state(clock)
+
+    return app
+
+
+def create_app(
+    universe: Universe, rates: EcbRates, clock: MarketClock, limits: CallLimits, faults: Faults = NO_FAULTS
+) -> MarketDateHeader:
+    """The application; nothing is read from outside its arguments.
+
+    Whoever owns the clocks of `limits` owns the server's seconds, minutes and days.
+    """
+    app = app_with_clock(clock)
+    desk = QueryDesk(universe, ExchangeRates(universe.seed, rates), lambda: clock.moment)
+    dealer = FaultDealer(faults)
+    simulated = universe.simulated_symbols
+
+    @app.exception_handler(NoRatesYet)
+    async def no_rates(_request: Request, error: NoRatesYet) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=404)
+
+    # Plain functions: FastAPI runs them in its thread pool, so that a long history blocks no other caller.
+    @app.get("/query")
+    def query(request: Request) -> Response:
+        return respond(desk, limits, dealer, request.query_params)
+
+    @app.get("/stats/eurofxref/eurofxref-hist.zip")
+    def ecb_history() -> Response:
+        return Response(rates.history_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
+
+    @app.get("/stats/eurofxref/eurofxref.zip")
+    def ecb_daily() -> Response:
+        return Response(rates.daily_zip(last_published(clock.moment)), media_type=ZIP_TYPE)
+
+    @app.get("/faults")
+    def show_faults() -> dict[str, Any]:
+        return dealer.tally()
 
     @app.get("/health")
     def health() -> dict[str, Any]:
@@ -160,4 +178,4 @@ def app_from_settings(settings: Settings, prices: Path | None) -> ASGIApp:
         settings.sample_market_requests_per_minute,
         settings.sample_market_requests_per_day,
     )
-    return create_app(universe, EcbRates(), clock, limits)
+    return create_app(universe, EcbRates(), clock, limits, settings.sample_market_faults)

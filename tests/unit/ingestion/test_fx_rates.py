@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from hedge_master.ingestion.fx_rates import RatesUnavailable, fetch_ecb_history, usd_rates
+from scripted_server import Line, Serve
 
 FILE = """Date,USD,JPY,GBP,BRL,
 2020-06-15,1.1300,121.00,0.9000,N/A,
@@ -41,46 +38,15 @@ def test_a_currency_that_is_not_available_has_no_rate() -> None:
     assert ("BRL", date(2020, 6, 15)) not in rates
 
 
-@pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
+def test_the_banks_file_is_asked_for_again_where_it_stumbles(pauses: list[float], serve: Serve) -> None:
+    file = zipped(FILE)  # once: a zip file holds the time at which it was made
+    bank = serve(Line(status=503), file)
+    assert fetch_ecb_history(f"{bank.url}/eurofxref-hist.zip") == file
+    assert len(pauses) == 1
 
 
-@pytest.fixture
-def bank() -> Iterator[Callable[..., str]]:
-    """Starts a server that gives (status, body) in turn, the last for ever; returns the address of its file."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(*script: tuple[int, bytes]) -> str:
-        answers = list(script)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, body = answers.pop(0) if len(answers) > 1 else answers[0]
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_address[1]}/eurofxref-hist.zip"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def test_the_banks_file_is_asked_for_again_where_it_stumbles(no_waiting: None, bank: Callable[..., str]) -> None:
-    assert fetch_ecb_history(bank((503, b""), (200, zipped(FILE)))) == zipped(FILE)
-
-
-def test_a_page_in_the_place_of_the_file_is_named(no_waiting: None, bank: Callable[..., str]) -> None:
+def test_a_page_in_the_place_of_the_file_is_named(pauses: list[float], serve: Serve) -> None:
     with pytest.raises(
         RatesUnavailable, match=r"HM_ECB_RATES_URL http://\S+/eurofxref-hist.zip: 6 bytes that are no zip"
     ):
-        fetch_ecb_history(bank((200, b"<html>")))
+        fetch_ecb_history(f"{serve(b'<html>').url}/eurofxref-hist.zip")

@@ -12,3 +12,5 @@ START = date(2020, 6, 12)
 
 # Opens a market over HTTP: open_market(day=START, at=its end, limits=none, of=the small universe).
 OpenMarket = Callable[..., TestClient]
+# Opens the same market behind a real socket and gives its address.
+ServeMarket = Callable[..., str]

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sample_market_terms import OpenMarket
+import httpx
+from sample_market_terms import OpenMarket, ServeMarket
 
-from hedge_master.sample_market.limits import CallLimits
-
-
-class Watch:
-    """A clock that the test moves."""
-
-    def __init__(self, start: str = "2026-06-15T12:00:00") -> None:
-        self.milliseconds = 1_000_000
-        self._start = datetime.fromisoformat(start).replace(tzinfo=UTC)
-
-    def limits(self, second: int = 0, minute: int = 0, day: int = 0) -> CallLimits:
-        return CallLimits(second, minute, day, lambda: self.milliseconds, self.now)
-
-    def now(self) -> datetime:
-        return self._start + timedelta(milliseconds=self.milliseconds - 1_000_000)
+from watch import Watch
 
 
 def test_the_second_moves_with_the_calls() -> None:
@@ -95,3 +82,36 @@ def test_clock_and_health_are_not_limited(open_market: OpenMarket) -> None:
     for _ in range(3):
         assert market.get("/health").json()["status"] == "ok"
         assert market.get("/clock").status_code == 200
+
+
+def test_a_free_key_over_three_days(serve_market: ServeMarket) -> None:
+    """25 a day, one a second: the 26th call of each day is refused, and answered once it is midnight in New York.
+
+    The test owns the server's clocks; in June midnight there is 04:00 UTC.
+    """
+    watch = Watch("2026-06-15T12:00:00")
+    address = serve_market(limits=watch.limits(second=1, day=25))
+    call = {"function": "TIME_SERIES_DAILY", "symbol": "SIM000", "apikey": "SECRET123"}
+    with httpx.Client(base_url=address, params=call) as client:
+        for day in (15, 16, 17):
+            for _ in range(25):
+                assert "Time Series (Daily)" in client.get("/query").json()
+                watch.pass_by(timedelta(seconds=1, milliseconds=1))
+            for _ in range(2):
+                refused = client.get("/query").json()["Information"]
+                assert "SECRET123 and our standard API rate limit is 25 requests per day" in refused
+                watch.pass_by(timedelta(minutes=1))
+            watch.go_to(f"2026-06-{day + 1}T03:59:58")
+            assert "25 requests per day" in client.get("/query").json()["Information"]
+            watch.pass_by(timedelta(seconds=2))
+
+
+def test_a_free_key_is_told_to_go_slower_and_loses_no_call_of_its_day(serve_market: ServeMarket) -> None:
+    watch = Watch()
+    address = serve_market(limits=watch.limits(second=1, day=2))
+    call = {"function": "SPLITS", "symbol": "SIM000", "apikey": "k"}
+    with httpx.Client(base_url=address, params=call) as client:
+        assert list(client.get("/query").json()) == ["symbol", "data"]
+        assert "(1 request per second)" in client.get("/query").json()["Information"]
+        watch.pass_by(timedelta(seconds=1, milliseconds=1))
+        assert list(client.get("/query").json()) == ["symbol", "data"]
