@@ -76,6 +76,7 @@ def test_the_plan_as_a_table_names_the_stalest_symbols_and_the_budget(hm: Hm, in
     shown = hm("plan").stdout
 
     assert shown.index("OLD") < shown.index("YOUNG")
+    assert shown.count("its market closed a session on") == 2
     assert "0 calls today, 25 left, budget resets at" in " ".join(shown.split())
 
 

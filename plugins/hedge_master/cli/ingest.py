@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from hedge_master.cli import ingest_tables
 from hedge_master.ingestion.budget import BudgetState, Limits, SharedBudget
+from hedge_master.ingestion.market_date import RunTimes, market_moment
 from hedge_master.operations.coming_run import ComingRun, coming_daily, coming_history
 from hedge_master.operations.symbol_story import story, verdict
 from hedge_master.settings import Settings, load_settings
@@ -46,7 +47,7 @@ def plan(
     with _warehouse(settings) as warehouse:
         limits, budget = _budget(settings)
         runs = {
-            "produce_daily_prices": _daily(warehouse, limits, budget),
+            "produce_daily_prices": coming_daily(warehouse, _market_moment(settings), limits, budget),
             "backfill_price_history": coming_history(warehouse, limits, budget),
         }
     if output is Format.JSON:
@@ -70,7 +71,9 @@ def symbol(
     settings = load_settings()
     with _warehouse(settings) as warehouse:
         about = story(warehouse, name)
-        why = verdict(warehouse, about, _daily(warehouse, *_budget(settings))) if explain else None
+        why = None
+        if explain:
+            why = verdict(warehouse, about, coming_daily(warehouse, _market_moment(settings), *_budget(settings)))
     if output is Format.JSON:
         _print_json(dataclasses.asdict(about) | ({"today": dataclasses.asdict(why)} if why else {}))
         return
@@ -92,8 +95,10 @@ def _budget(settings: Settings) -> tuple[Limits, BudgetState]:
         return limits, SharedBudget(own, settings.alpha_vantage_url, limits).state()
 
 
-def _daily(warehouse: Connection, limits: Limits, budget: BudgetState) -> ComingRun:
-    return coming_daily(warehouse, {}, limits, budget)
+def _market_moment(settings: Settings) -> datetime:
+    """The present in the market's own time; raises ClockUnavailable where the sample market does not answer."""
+    now = datetime.now(UTC)
+    return market_moment(settings, RunTimes(is_scheduled=False, due=now, began=now, interval_end=now))
 
 
 def _run(run: ComingRun, limit: int) -> dict[str, Any]:
