@@ -52,6 +52,18 @@ def sync_rates(*, whole_history: bool = False) -> dict[str, int]:
     return others.counts() | {"rates": rates + others.rates, "touched": touched + others.repriced}
 
 
+def sync_rates_of_run() -> str:
+    """`sync_rates` before prices are published. A bank that cannot be reached does not keep them: they are stored with
+    the last rate that is known, and a late rate mends just the closes that it reaches. Returns what was wrong, for the
+    end of the run to fail with; empty when nothing was."""
+    try:
+        log.info("%s", sync_rates())
+    except RatesUnavailable as error:
+        log.error("the prices go on without new rates: %s", error)
+        return str(error)
+    return ""
+
+
 def _ask_fx_daily(calls: list[fx_daily.RateCall]) -> FxReport:
     market_date = start_run()
     with alpha_vantage() as client, warehouse() as ledgers, warehouse() as connection:
