@@ -127,6 +127,16 @@ def test_the_stalest_goes_first_and_a_stock_that_no_longer_trades_does_not_for_e
     assert list(planned(ingest)) == ["NEVER", "SLOW", "DEAD"]
 
 
+def test_a_symbol_that_the_api_has_nothing_of_is_left_alone_for_a_week(market: Market, ingest: Connection) -> None:
+    market.symbol("GHOST")
+    market.answered("GHOST", "compact", at(9), None, rows=0, outcome="nothing_there")
+    market.ask("insert into market.market_dates values ('before', '2020-06-09', 'sample market')")
+    market.ask("insert into market.market_dates values ('now', '2020-06-15', 'sample market')")
+    assert planned(ingest) == {}
+    market.ask("update market.market_dates set market_date = '2020-06-16' where run_id = 'now'")
+    assert planned(ingest) == {"GHOST": ("compact", "its market closed a session on 2020-06-15")}
+
+
 def test_whole_histories_come_by_themselves_where_the_plan_has_them(market: Market, ingest: Connection) -> None:
     market.symbol("LONG", MONDAY)
     market.answered("LONG", "compact", at(15), MONDAY, rows=100)

@@ -14,6 +14,7 @@ from hedge_master.markets.sessions import ClosedSession
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
 NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
+NOTHING_FOR_DAYS = 7  # of the market, before a symbol that the API has nothing of is asked for again
 
 # One row a symbol that may be asked for, with all that its reason depends on. The newest answers come from the ledger,
 # which knows of published messages that the stream has not read yet.
@@ -25,11 +26,13 @@ select
     greatest(newest_bar.day, compact.last_bar, whole.last_bar) as last_bar,
     exists (select from market.prices where symbol_id = symbols.symbol_id and provisional) as provisional,
     compact.requested_at as compact_at,
+    compact.outcome as compact_outcome,
+    compact_run.market_date as compact_on,
     compact.rows as compact_rows,
     compact.gap_after,
     whole.requested_at as whole_at,
     newest_split.known_since as split_at,
-    greatest(compact.market_time, whole.market_time) as answered_at,
+    greatest(compact.requested_at, whole.requested_at) as answered_at,
     symbols.updated_at
 from market.symbols as symbols
 left join lateral (
@@ -37,14 +40,15 @@ left join lateral (
     where prices.symbol_id = symbols.symbol_id order by prices.day desc limit 1
 ) as newest_bar on true
 left join lateral (
-    select calls.requested_at, calls.market_time, calls.last_bar, calls.rows, calls.gap_after
+    select calls.requested_at, calls.run_id, calls.outcome, calls.last_bar, calls.rows, calls.gap_after
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'compact'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
     order by calls.requested_at desc limit 1
 ) as compact on true
+left join market.market_dates as compact_run on compact_run.run_id = compact.run_id
 left join lateral (
-    select calls.requested_at, calls.market_time, calls.last_bar
+    select calls.requested_at, calls.last_bar
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'full'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
@@ -67,6 +71,9 @@ reasoned as (
         case
             when status = 'delisted' and (last_bar is null or greatest(compact_at, whole_at) >= updated_at) then null
             when status = 'delisted' then 'delisted since its last answer'
+            when
+                last_bar is null and compact_outcome = 'nothing_there'
+                and compact_on > (select max(market_date) from market.market_dates) - {NOTHING_FOR_DAYS} then null
             when compact_at is null and whole_at is null then 'never asked'
             when provisional then 'its last bar was not final'
             when sessions.closed is null then coalesce(sessions.unsure, 'no calendar for ' || candidates.region)
