@@ -16,8 +16,8 @@ TIME_SERIES_DAILY). On a plan with a daily budget the listings and searches week
 is spent ends the run with `conclude_run` *skipped* and a note how many are left; the next run goes on with them.
 
 **When it fails.** Run it again, safe at any time: nothing that was confirmed is bought twice. "none of the answers
-holds a newer bar" means that the API still serves the day before. An outage of any length is caught up by the next run.
-What each message means: docs/runbook.md; what the API said: `market.api_calls`.
+holds that session's bar" means that the API still serves the day before. An outage of any length is caught up by the
+next run. What each message means: docs/runbook.md; what the API said: `market.api_calls`.
 """
 
 from __future__ import annotations

@@ -121,13 +121,12 @@ def test_the_reverse_split_was_no_storm(demo: Demo, lived: list[tuple[int, ...]]
     assert 0.05 < float(str(volatility)) < 3
 
 
-def test_what_has_no_dollars_is_ranked_in_its_own_currency(demo: Demo, lived: list[tuple[int, ...]]) -> None:
-    query = """select rank is not null, left_out_reason from marts.ranking(interval '1 year', '{}')
-        where symbol = 'SIMX5.TAI'"""
-    assert demo.ask(query.format("volatility"), role="READER") == [(True, None)]
-    ((ranked, reason),) = demo.ask(query.format("volatility_usd"), role="READER")
-    assert ranked is False
-    assert "windows have a value" in str(reason)
+def test_a_currency_that_the_bank_lacks_has_dollars_by_fx_daily(demo: Demo, lived: list[tuple[int, ...]]) -> None:
+    for measure in ("volatility", "volatility_usd"):
+        query = f"select rank is not null from marts.ranking(interval '1 year', '{measure}') where symbol = 'SIMX5.TAI'"
+        assert demo.ask(query, role="READER") == [(True,)]
+    sources = demo.ask("select distinct source from market.fx_rates where currency = 'TWD'")
+    assert sources == [("Alpha Vantage",)]
 
 
 def assert_equal(left: list[tuple[Any, ...]], right: list[tuple[Any, ...]]) -> None:

@@ -212,11 +212,11 @@ def conclusion(market: Market, ingest: Connection, calls: list[PlannedCall], bud
 def test_a_day_that_did_not_reach_says_how_many_are_left_and_when_it_goes_on(
     market: Market, ingest: Connection
 ) -> None:
-    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY) for name in ("A", "B", "C")]
+    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY, awaited=True) for name in ("A", "B", "C")]
     market.answered("A", "compact", at(15), MONDAY, run="run")
     spent = BudgetState(25, 0, RESET)
     outcome = conclusion(market, ingest, calls, spent)
-    assert outcome == Outcome(planned=3, left=2, awaited=1, newer=1)
+    assert outcome == Outcome(planned=3, left=2, awaited=1, came=1)
     assert outcome.note(spent) == "2 of 3 left, budget resets at 2020-06-16 04:00 UTC"
     assert market.ask("select note, ended_at is not null from market.ingest_runs") == [(outcome.note(spent), True)]
     with ingest:
@@ -225,7 +225,7 @@ def test_a_day_that_did_not_reach_says_how_many_are_left_and_when_it_goes_on(
 
 def test_a_trading_day_on_which_only_old_bars_came_fails(market: Market, ingest: Connection) -> None:
     """Both markets have closed Monday's session; the API still ends with Friday."""
-    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY) for name in ("A", "B")]
+    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY, awaited=True) for name in ("A", "B")]
     for name in ("A", "B"):
         market.answered(name, "compact", at(15), FRIDAY, run="run")
     with pytest.raises(NothingNew, match="2 symbols whose markets have closed a session were answered"):
@@ -237,6 +237,23 @@ def test_where_no_session_was_awaited_old_bars_are_no_failure(market: Market, in
     calls = [PlannedCall("A", "compact", "its last bar was not final", MONDAY, MONDAY)]
     market.answered("A", "compact", at(15), MONDAY, run="run")
     assert conclusion(market, ingest, calls, BudgetState(1, None, RESET)).left == 0
+
+
+def test_a_market_of_which_nobody_has_the_newest_session_is_awaited(market: Market, ingest: Connection) -> None:
+    """In London nobody has Monday's bar. In New York somebody has: OLD may just not have traded. Oslo died in March."""
+    for name, region, last_bar in (
+        ("L1.LON", "United Kingdom", FRIDAY),
+        ("L2.LON", "United Kingdom", date(2020, 6, 9)),
+        ("OLD", "United States", FRIDAY),
+        ("UP", "United States", MONDAY),
+        ("O.OSL", "Oslo", date(2020, 3, 2)),
+    ):
+        market.symbol(name, last_bar, region=region)
+        market.answered(name, "full", at(12), last_bar)
+    closed = closed_sessions(datetime(2020, 6, 15, 22, tzinfo=UTC), ["United Kingdom", "United States", "Oslo"])
+    with ingest:
+        awaited = {call.symbol: call.awaited for call in plan_daily(ingest, closed, full=True)}
+    assert awaited == {"L1.LON": True, "L2.LON": True, "OLD": False, "O.OSL": False}
 
 
 def test_the_exchanges_calendars_say_what_has_closed(market: Market, ingest: Connection) -> None:

@@ -14,6 +14,7 @@ from hedge_master.markets.sessions import ClosedSession
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
 NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
+DEAD_FOR_DAYS = 30  # a market none of whose symbols has had a bar for so long is awaited no more
 NOTHING_FOR_DAYS = 7  # of the market, before a symbol that the API has nothing of is asked for again
 
 # One row a symbol that may be asked for, with all that its reason depends on. The newest answers come from the ledger,
@@ -68,6 +69,7 @@ reasoned as (
     select
         candidates.*,
         sessions.closed,
+        max(last_bar) over (partition by candidates.region) as front,
         case
             when status = 'delisted' and (last_bar is null or greatest(compact_at, whole_at) >= updated_at) then null
             when status = 'delisted' then 'delisted since its last answer'
@@ -98,7 +100,8 @@ wanted as (
     where compact_reason is not null or (full_reason is not null and status = 'active' and %(full)s)
 )
 select symbol, case when whole then 'full' else 'compact' end,
-    case when whole then full_reason else compact_reason end, last_bar, closed
+    case when whole then full_reason else compact_reason end, last_bar, closed,
+    coalesce(front < closed and front >= closed - {DEAD_FOR_DAYS}, false)
 from wanted
 where whole or compact_reason is not null
 order by answered_at nulls first, last_bar nulls first, symbol

@@ -81,10 +81,12 @@ class FxReport:
         return {name: len(value) if isinstance(value, list) else value for name, value in asdict(self).items()}
 
 
-# One row a currency, the one with most symbols first. A symbol that is gone needs rates only for the bars that it has.
+# One row a currency, the one with most symbols first. A symbol that is gone needs rates only for the bars that it has;
+# one whose full history a run is about to ask for needs them from the API's first day on.
 NEEDS = """
 with quoted as (
-    select coalesce(minor.major_currency, symbols.currency) as currency, min(first_bar.day) as first_day,
+    select coalesce(minor.major_currency, symbols.currency) as currency,
+        min(least(first_bar.day, case when coming.symbol is not null then date '1999-11-01' end)) as first_day,
         count(*) as symbols
     from market.symbols as symbols
     left join market.currencies as minor using (currency)
@@ -92,6 +94,11 @@ with quoted as (
         select prices.day from market.prices as prices
         where prices.symbol_id = symbols.symbol_id order by prices.day limit 1
     ) as first_bar on true
+    left join (
+        select distinct planned.symbol from market.planned_calls as planned
+        inner join market.ingest_runs as runs using (run_id)
+        where planned.outputsize = 'full' and runs.ended_at is null
+    ) as coming on coming.symbol = symbols.symbol
     where symbols.currency is not null
         and (first_bar.day is not null or (symbols.status = 'active' and symbols.ticker_until is null))
     group by coalesce(minor.major_currency, symbols.currency)
