@@ -176,7 +176,7 @@ def test_the_first_demo_makes_one_run_of_each_dag(demo: Demo, first_run: str) ->
 
 
 def test_the_same_day_read_again_brings_no_new_row(demo: Demo, first_run: str) -> None:
-    """The daily run finds that no market has closed a session since; a refresh of histories buys the same rows again."""
+    """No market has closed a session since: the daily run asks little. A refresh of histories buys the rows again."""
     before = ranked_by_hm(demo)
     stored = demo.ask("select count(*) from market.prices")
     with airflow_of(demo) as api:
