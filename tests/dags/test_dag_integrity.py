@@ -24,6 +24,7 @@ EXPECTED = {
     },
     "stream_prices": {"has_unread_messages", "merge_prices"},
     "build_volatility": {"test_models", "publish_marts"},
+    "watch_data": {"check_data"},
 }
 
 # Read by a process of its own: Airflow takes its settings from the environment when it is imported.
