@@ -140,6 +140,9 @@ class Settings(BaseModel):
         None,
         description="the ECB's zip of reference rates since 1999; with the sample market, its copy up to its clock",
     )
+    ecb_daily_rates_url: HttpUrl = Field(
+        None, description="the ECB's zip of its newest day's rates; with the sample market, its copy"
+    )
 
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
     kafka_replication_factor: int = Field(1, ge=1, le=10, description="copies of each message; 3 in production")
@@ -215,9 +218,17 @@ class Settings(BaseModel):
 
     @property
     def ecb_rates_address(self) -> str:
-        """Where the European Central Bank's file of rates is: the given place, the sample market's, the bank's own."""
-        bank = self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
-        return self.ecb_rates_url or f"{bank}/stats/eurofxref/eurofxref-hist.zip"
+        """Where the European Central Bank's history is: the given place, the sample market's, the bank's own."""
+        return self.ecb_rates_url or f"{self._bank}/stats/eurofxref/eurofxref-hist.zip"
+
+    @property
+    def ecb_daily_rates_address(self) -> str:
+        """Where the bank's file of its newest day is, likewise."""
+        return self.ecb_daily_rates_url or f"{self._bank}/stats/eurofxref/eurofxref.zip"
+
+    @property
+    def _bank(self) -> str:
+        return self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
 
     @property
     def kafka_servers(self) -> str:

@@ -113,7 +113,7 @@ def test_each_run_stands_there_with_its_answers(demo: Demo, viewer: httpx.Client
             where calls.run_id = runs.run_id and calls.outcome = 'published')
         from market.ingest_runs as runs order by planned_at desc limit 6"""
     )
-    assert len(runs) >= 2
+    assert runs
     for run_id, symbols, note, published in runs:
         row = page[page.index(f"<td>{run_id}") :].partition("</tr>")[0]
         assert f"{published:,} published" in row

@@ -75,6 +75,10 @@ def _configuration(stack: Stack) -> dict[str, str]:
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # each step of a DAG waits for one of these; the default is 1 s
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # After a kill the tasks of a dead scheduler, or of a dead worker, are begun anew within a minute, not in five.
+        "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150",

@@ -27,8 +27,8 @@ class ComingRun:
 def coming_daily(warehouse: Connection, moment: datetime, limits: Limits, budget: BudgetState) -> ComingRun:
     """What produce_daily_prices would ask for now, the stalest symbol first; `moment` is the market's own."""
     closed = closed_sessions(moment, daily_plan.regions(warehouse))
-    calls = daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse))
-    split_calls = len(splits.due(warehouse, [call.symbol for call in calls], limits))
+    calls = daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse, limits.per_day > 0))
+    split_calls = len(splits.due(warehouse, [call.symbol for call in calls], budget.left))
     return _run(calls, split_calls, limits, budget)
 
 

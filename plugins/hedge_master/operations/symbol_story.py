@@ -147,7 +147,12 @@ def verdict(warehouse: Connection, about: Story, coming: ComingRun) -> Verdict:
     """Why the coming daily run asks for the symbol, when its turn is and whether the day's budget reaches that far; or
     why it does not ask."""
     turn = next((at for at, call in enumerate(coming.calls, 1) if call.symbol == about.symbol), None)
-    waiting = "" if full_is_allowed(warehouse) or not about.gaps else "; its gap waits for a plan with full histories"
+    daily_budget = coming.cost.left is not None
+    waiting = (
+        ""
+        if full_is_allowed(warehouse, daily_budget) or not about.gaps
+        else "; its gap waits for a plan with full histories"
+    )
     if turn is not None:
         call = coming.calls[turn - 1]
         left = coming.cost.left
