@@ -27,6 +27,7 @@ EXPECTED = {
     "sync_earnings": {"sync_calendar", "sync_reports", "report_left"},
     "stream_prices": {"has_unread_messages", "merge_prices"},
     "build_volatility": {"test_models", "publish_marts"},
+    "watch_data": {"check_data"},
 }
 
 # Read by a process of its own: Airflow takes its settings from the environment when it is imported.

@@ -15,6 +15,7 @@ from hedge_master.settings import REPO_ROOT, Settings
 FAB_AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 FAB_TABLES = "airflow.providers.fab.auth_manager.models.db.FABDBManager"
 OWNER_ONLY = "HM_WAREHOUSE_URL"
+SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 def airflow_environment(stack: Stack) -> dict[str, str]:
@@ -94,7 +95,8 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
     """Airflow's connections, without the AIRFLOW_CONN_ in front."""
     warehouse = urlsplit(settings.required("warehouse_ingest_url"))
     spark_master = settings.spark_master
-    return {
+    mail = {} if settings.smtp_url is None else {"HM_SMTP": mail_connection(settings.smtp_url.get_secret_value())}
+    return mail | {
         "HM_WAREHOUSE": {
             "conn_type": "postgres",
             "host": warehouse.hostname,
@@ -125,6 +127,24 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
             "conn_type": "http",
             "host": settings.alpha_vantage_url,
             "password": settings.required("alpha_vantage_api_key"),
+        },
+    }
+
+
+def mail_connection(url: str) -> dict[str, object]:
+    """The connection of the mail server that alerts go to: smtp://, smtp+starttls:// or smtps://."""
+    server = urlsplit(url)
+    return {
+        "conn_type": "smtp",
+        "host": server.hostname,
+        "port": server.port or SMTP_PORTS[server.scheme],
+        "login": unquote(server.username or ""),
+        "password": unquote(server.password or ""),
+        "extra": {
+            "disable_ssl": server.scheme != "smtps",
+            "disable_tls": server.scheme != "smtp+starttls",
+            "timeout": 15,
+            "retry_limit": 1,
         },
     }
 

@@ -7,8 +7,10 @@ down_revision = "0006"
 
 ALERTS = """
 create table market.alerts_sent (
-    cause text primary key,
-    sent_at timestamptz not null default clock_timestamp()
+    cause text not null,
+    channel text not null,
+    sent_at timestamptz not null default clock_timestamp(),
+    primary key (cause, channel)
 );
 comment on table market.alerts_sent is 'one message a cause: a retry or a second failing task finds it here';
 """
