@@ -88,9 +88,10 @@ def test_the_page_shows_what_the_ledger_holds(demo: Demo, viewer: httpx.Client) 
     assert shown(page, "market-date") == str(market_date)
     # From the prices themselves, where the page reads what the merged answers speak for.
     ((trading, stale),) = demo.ask(
-        """select count(*), count(*) filter (where last_bar is null or last_bar < newest)
+        """select count(*), count(*) filter (where last_bar < newest or (last_bar is null and not is_empty))
         from (
-            select max(day) as last_bar, max(max(day)) over (partition by region) as newest
+            select bool_or(symbol in (select symbol from market.api_calls where outcome = 'nothing_there')) as is_empty,
+                max(day) as last_bar, max(max(day)) over (partition by region) as newest
             from market.symbols left join market.prices using (symbol_id)
             where ticker_until is null and status = 'active' group by symbol_id
         ) as bars"""

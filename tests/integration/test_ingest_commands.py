@@ -129,6 +129,8 @@ def test_why_a_symbol_is_not_asked_for(ingest: Connection) -> None:
     add_symbols(ingest, "GONE", status="delisted")
     add_symbols(ingest, "OLD (until 2019-11-29)", ticker_until=date(2019, 11, 29))
     add_bars(ingest, "FRESH", JUNE)
+    add_symbols(ingest, "EMPTY")
+    add_call(ingest, "EMPTY", outcome="nothing_there")
     nothing = ComingRun([], 0, Estimate(0, 25, 60.0, 1, ASKED))
 
     def reason(symbol: str) -> str:
@@ -138,6 +140,7 @@ def test_why_a_symbol_is_not_asked_for(ingest: Connection) -> None:
 
     assert reason("FRESH") == "its newest bar, 2020-06-12, is of the last session that its market closed"
     assert reason("GONE").startswith("delisted")
+    assert reason("EMPTY").startswith("the API has nothing of it")
     assert "after 2019-11-29" in reason("OLD (until 2019-11-29)")
 
 

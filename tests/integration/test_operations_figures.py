@@ -108,6 +108,8 @@ def test_a_symbol_is_stale_where_others_of_its_market_are_ahead(
     add_symbols(ingest, "AHEAD", "BEHIND", "REFUSED", "NEW")
     add_symbols(ingest, "7203.T", "6758.T", region="Tokyo")
     add_symbols(ingest, "GONE", status="delisted")
+    add_symbols(ingest, "EMPTY")
+    add_call(ingest, "EMPTY", outcome="nothing_there")
     for symbol in ("BEHIND", "REFUSED", "7203.T", "6758.T"):
         add_answer(ingest, symbol, last_day=THURSDAY)
     add_answer(ingest, "AHEAD", last_day=FRIDAY)
@@ -117,7 +119,8 @@ def test_a_symbol_is_stale_where_others_of_its_market_are_ahead(
 
     read = figures()
 
-    assert (read.stale_count, read.symbols, read.histories, read.newest_bar) == (3, 6, 1, FRIDAY)
+    assert (read.stale_count, read.empty_count, read.symbols, read.histories) == (3, 1, 7, 1)
+    assert read.newest_bar == FRIDAY
     assert [(each.symbol, each.last_bar, each.days, each.reason) for each in read.stalest] == [
         ("NEW", None, None, "never asked"),
         ("BEHIND", THURSDAY, 1, "answered without a newer bar (asked 2020-06-12 21:00)"),

@@ -53,9 +53,9 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Figures:
-    """All of the page. Of the symbols that trade, `stale_count` of `symbols` are behind their market and `histories`
-    have their full history; the lists hold the MOST_LISTED worst. `refusals`: calls of the API's day that it refused
-    or that failed, by error class."""
+    """All of the page. Of the `symbols` that trade, `stale_count` are behind their market, of `empty_count` the API has
+    nothing, and `histories` have their full history; the lists hold the MOST_LISTED worst. `refusals`: calls of the
+    API's day that it refused or that failed, by error class."""
 
     read_at: datetime
     market_date: date | None
@@ -65,6 +65,7 @@ class Figures:
     runs: Sequence[RunProgress]
     symbols: int
     histories: int
+    empty_count: int
     stale_count: int
     stalest: Sequence[StaleSymbol]
     gap_count: int
@@ -90,12 +91,23 @@ markets as (
     select *, greatest(max(last_bar) over (partition by region), %(market_date)s::date - {SILENT_DAYS}) as newest
     from last_bars
 ),
+answered as (
+    select
+        *,
+        last_bar is null and exists (
+            select from market.api_calls as calls
+            where calls.symbol = markets.symbol and calls.function = %(function)s
+                and calls.requested_at >= markets.added_at and calls.outcome = 'nothing_there'
+        ) as is_empty
+    from markets
+),
 known as materialized (
-    select *, last_bar is null or last_bar < newest as is_stale from markets
+    select *, not is_empty and (last_bar is null or last_bar < newest) as is_stale from answered
 ),
 summary as (
     select
-        max(last_bar), count(*), count(*) filter (where has_history), count(*) filter (where is_stale)
+        max(last_bar), count(*), count(*) filter (where has_history), count(*) filter (where is_empty),
+        count(*) filter (where is_stale)
     from known
 ),
 stalest as (
@@ -106,7 +118,6 @@ select
     case
         when newest_call.outcome is null then 'never asked'
         when newest_call.outcome = 'asked' then 'asked, no answer yet'
-        when newest_call.outcome = 'nothing_there' then 'the API has nothing for it'
         when newest_call.outcome <> 'published'
             then newest_call.outcome || coalesce(': ' || split_part(newest_call.error, ':', 1), '')
         when newest_call.last_bar > coalesce(stalest.last_bar, '-infinity') then 'published, not stored yet'
@@ -180,7 +191,7 @@ def read_figures(warehouse: Connection, account: str, limits: Limits) -> Figures
         now, market_date = cursor.fetchone() or (None, None)
         cursor.execute(STALE, {"market_date": market_date, "function": FUNCTION})
         rows = cursor.fetchall()
-        newest_bar, symbols, histories, stale_count = rows[0][:4]
+        newest_bar, symbols, histories, empty_count, stale_count = rows[0][:5]
         gap_count, gaps = _gaps(cursor)
         figures = Figures(
             read_at=now,
@@ -191,8 +202,9 @@ def read_figures(warehouse: Connection, account: str, limits: Limits) -> Figures
             runs=recent_runs(cursor, budget, limits.per_day, now),
             symbols=symbols,
             histories=histories,
+            empty_count=empty_count,
             stale_count=stale_count,
-            stalest=[StaleSymbol(*row[4:]) for row in rows if row[4] is not None],
+            stalest=[StaleSymbol(*row[5:]) for row in rows if row[5] is not None],
             gap_count=gap_count,
             gaps=gaps,
             rejected=_rejected(cursor),

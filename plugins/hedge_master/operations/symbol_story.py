@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.ingestion.daily_plan import full_is_allowed
+from hedge_master.ingestion.daily_plan import NOTHING_FOR_DAYS, full_is_allowed
 from hedge_master.operations.coming_run import ComingRun
 
 NEWEST_CALLS = 20
@@ -164,4 +164,6 @@ def verdict(warehouse: Connection, about: Story, coming: ComingRun) -> Verdict:
         return Verdict(False, f"its ticker was another company's after {about.ticker_until}: it cannot be asked for")
     if about.status == "delisted":
         return Verdict(False, "delisted, and it has answered since, or never had a bar")
+    if not about.bars and any(call.outcome == "nothing_there" for call in about.calls):
+        return Verdict(False, f"the API has nothing of it: asked again after {NOTHING_FOR_DAYS} days of the market")
     return Verdict(False, f"its newest bar, {about.last_bar}, is of the last session that its market closed{waiting}")

@@ -46,6 +46,7 @@ FIGURES = Figures(
     runs=[RUN],
     symbols=80_000,
     histories=31_000,
+    empty_count=7,
     stale_count=812,
     stalest=[StaleSymbol("SAP.DEX", "XETRA", date(2020, 6, 9), 3, "never asked")],
     gap_count=1,
@@ -93,6 +94,7 @@ def test_the_page_says_how_far_the_backfill_is_and_when_it_ends() -> None:
     assert '<p class="figure" id="budget-left">8,766 calls</p>' in page
     assert "31,000 published" in page
     assert "234 nothing there" in page
+    assert "of 80,000 are behind their market; of 7 more the API has nothing" in page
 
 
 def test_a_plan_without_a_daily_limit_says_so() -> None:
