@@ -1,12 +1,15 @@
-"""Fetch the full price history (20 years and more) of symbols that have none yet.
+"""Fetch the full price history (20 years and more) of symbols that have none yet, a new split, or a gap.
 
 **What it does.** Asks for splits and the full daily history of each symbol, publishes the raw answers to
 `market-data.price-history.v1`, and waits until the broker confirmed each. The stream starts when a chunk is published.
 
 **What it costs.** Two calls a symbol (SPLITS, TIME_SERIES_DAILY full; the second needs a paid plan). A confirmed answer
-is never bought again unless *refresh* is set. A *dry run* says how many calls would be made and makes none.
+is never bought again unless *refresh* is set. A *dry run* says how many calls would be made and how long they take, in
+the log of `plan_calls`, and makes none. Calls go out within the budget that all runs share; the daily run goes first.
 
-**When it fails.** Run it again: it goes on with what is missing. See `market.api_calls` for what the API said.
+**When it fails.** Run it again: it goes on with what is missing, also after a kill. Where the day's budget is spent,
+`conclude_run` is *skipped* and says how many are left. "FullHistoryIsPremium": the plan has no full histories. What
+each message means: docs/runbook.md; what the API said: `market.api_calls`.
 """
 
 from __future__ import annotations
@@ -70,7 +73,10 @@ with DAG(
             description="The most symbols to fetch, two calls each; 0 is no limit.",
         ),
         "dry_run": Param(
-            False, type="boolean", title="Dry run", description="Only report how many calls it would cost, in the log."
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Only say what would be asked, what it costs and how long it takes.",
         ),
     },
 ):

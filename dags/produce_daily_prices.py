@@ -1,19 +1,23 @@
-"""Fetch today's prices (the latest 100 days) of every symbol that trades.
+"""Fetch the latest prices of every symbol whose market has closed a session since its last bar.
 
 **What it does.** Every evening after the US close (HM_DAILY_SCHEDULE_TIME, 22:25, in HM_DAILY_SCHEDULE_TIMEZONE, UTC):
-learns which symbols exist, loads new exchange rates and splits, asks for the compact answer of each active symbol,
-publishes the raw answers to `market-data.daily-prices.v1`, and waits until the broker confirmed each. The stream keeps
-what is new or changed.
+learns which symbols exist, plans which to ask (exchange calendars; a bar that was not final is asked again), loads new
+exchange rates and splits, asks for compact answers (the latest 100 days), publishes them raw to
+`market-data.daily-prices.v1`, and waits until the broker confirmed each. The stream keeps what is new or changed. A
+symbol with a gap, a new split or no history gets its full answer instead, at most 500 a run, where the plan has it.
 
 **With the sample market** its clock moves on by one trading day first: at the run of the schedule, or where a run is
 started with *next market day* (which is what `make next-day` does). A run that makes up for one that was missed while
 the stack was down, more than an hour late, leaves the clock where it stands.
 
 **What it costs.** Two calls for the listings, one for each search keyword, and two a symbol (SPLITS,
-TIME_SERIES_DAILY compact). Symbols with the oldest last bar go first.
+TIME_SERIES_DAILY). On a plan with a daily budget the listings and searches weekly, SPLITS only after a jump.
+`plan_calls` logs calls needed, calls left and when it ends. Symbols whose last answer is oldest go first. A budget that
+is spent ends the run with `conclude_run` *skipped* and a note how many are left; the next run goes on with them.
 
-**When it fails.** Run it again, safe at any time. "calls brought nothing to publish" means that the API refused every
-call: see `market.api_calls`; an outage of less than 100 trading days is caught up by the next run.
+**When it fails.** Run it again, safe at any time: nothing that was confirmed is bought twice. "none of the answers
+holds that session's bar" means that the API still serves the day before. An outage of any length is caught up by the
+next run. What each message means: docs/runbook.md; what the API said: `market.api_calls`.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ what no given keyword finds; up to 3 characters it can take tens of thousands of
 
 **When it fails.** Run it again: safe at any time. A run that is cut off, or whose day's calls are spent (then
 `report_left` is skipped and says how many are left), goes on where it stopped: within *ask again after* no generated
-keyword is asked twice, and of the given ones those come first that were not asked for longest. "known listings are
-missing" means that the API sent half a list; nothing was stored. See `market.api_calls` for what the API said.
+keyword is asked twice, and of the given ones those come first that were not asked for longest. "neither active nor
+delisted any more" means that the API sent half a list; nothing was stored. See `market.api_calls` for what it said.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ with DAG(
             minimum=0,
             maximum=100,
             title="Accepted loss",
-            description="Percent of the known US listings that a new list may lack; a shorter one is refused.",
+            description="Percent of the known US listings that may be neither active nor delisted any more; an "
+            "answer that lacks more is refused.",
         ),
     },
 ):

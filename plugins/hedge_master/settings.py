@@ -25,6 +25,7 @@ PREFIX = "HM_"
 REPO_ROOT = Path(__file__).resolve().parents[2]
 FIRST_MARKET_DATE = date(1999, 1, 4)
 LAST_MARKET_DATE = date(2023, 9, 21)
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
 
 class SettingsError(ValueError):
@@ -81,6 +82,28 @@ def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _smtp_url(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in SMTP_SCHEMES or not parts.hostname:
+        raise ValueError(f"not a mail server ({'|'.join(SMTP_SCHEMES)}://[USER:PASSWORD@]HOST[:PORT])")
+    return value
+
+
+def _webhook_url(value: SecretStr | None) -> SecretStr | None:
+    _http_url(None if value is None else value.get_secret_value())
+    return value
+
+
+def _mail_addresses(value: str | None) -> str | None:
+    for address in (value or "").split(",") if value else ():
+        name, _, host = address.strip().partition("@")
+        if not name or not host or any(character.isspace() for character in name + host):
+            raise ValueError(f'"{address.strip()}" is no mail address; several have commas between')
+    return value
+
+
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise ValueError("empty")
@@ -91,6 +114,9 @@ MarketDate = Annotated[date, BeforeValidator(_market_date)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 HttpUrl = Annotated[str | None, AfterValidator(_http_url)]
 PostgresUrl = Annotated[SecretStr | None, AfterValidator(_postgres_url)]
+SmtpUrl = Annotated[SecretStr | None, AfterValidator(_smtp_url)]
+WebhookUrl = Annotated[SecretStr | None, AfterValidator(_webhook_url)]
+MailAddresses = Annotated[str | None, AfterValidator(_mail_addresses)]
 Text = Annotated[str, AfterValidator(_not_empty)]
 
 
@@ -113,6 +139,9 @@ class Settings(BaseModel):
     ecb_rates_url: HttpUrl = Field(
         None,
         description="the ECB's zip of reference rates since 1999; with the sample market, its copy up to its clock",
+    )
+    ecb_daily_rates_url: HttpUrl = Field(
+        None, description="the ECB's zip of its newest day's rates; with the sample market, its copy"
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="HOST:PORT[,...]; the local broker when empty")
@@ -146,6 +175,23 @@ class Settings(BaseModel):
     )
     daily_schedule_timezone: Annotated[str, AfterValidator(_zone)] = Field("Etc/UTC", description="and in which zone")
 
+    alert_email_to: MailAddresses = Field(None, description="who gets alerts by mail, with commas between; empty: none")
+    alert_email_from: Text = Field("hedge-master@localhost", description="the sender of these mails")
+    smtp_url: SmtpUrl = Field(None, description="the mail server: smtp://, smtp+starttls:// or smtps://")
+    alert_webhook_url: WebhookUrl = Field(None, description="address that gets alerts as JSON; empty: none")
+    alert_late_sessions: int = Field(
+        2, ge=0, le=60, description="the newest bar may be so many weekdays behind the market date; 0 = no alert"
+    )
+    alert_budget_percent: int = Field(
+        10, ge=0, le=100, description="alert where less than this of the day's calls is left; 0 = no alert"
+    )
+    alert_rejected_percent: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="more of a batch is rejected, and twice the usual; 0 = no alert",
+    )
+
     postgres_bin_dir: Path | None = Field(None, description="server programs to use; the PyPI wheel's when empty")
     postgres_port: Port = Field(15432)
     kafka_port: Port = Field(19092)
@@ -172,9 +218,17 @@ class Settings(BaseModel):
 
     @property
     def ecb_rates_address(self) -> str:
-        """Where the European Central Bank's file of rates is: the given place, the sample market's, the bank's own."""
-        bank = self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
-        return self.ecb_rates_url or f"{bank}/stats/eurofxref/eurofxref-hist.zip"
+        """Where the European Central Bank's history is: the given place, the sample market's, the bank's own."""
+        return self.ecb_rates_url or f"{self._bank}/stats/eurofxref/eurofxref-hist.zip"
+
+    @property
+    def ecb_daily_rates_address(self) -> str:
+        """Where the bank's file of its newest day is, likewise."""
+        return self.ecb_daily_rates_url or f"{self._bank}/stats/eurofxref/eurofxref.zip"
+
+    @property
+    def _bank(self) -> str:
+        return self.sample_market_url if self.uses_sample_market else "https://www.ecb.europa.eu"
 
     @property
     def kafka_servers(self) -> str:
@@ -243,6 +297,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("\n".join(complaints))
     if not settings.uses_sample_market and settings.alpha_vantage_api_key is None:
         raise SettingsError("HM_ALPHA_VANTAGE_API_KEY is not set: HM_ALPHA_VANTAGE_BASE_URL names a real API")
+    if settings.alert_email_to is not None and settings.smtp_url is None:
+        raise SettingsError("HM_SMTP_URL is not set: HM_ALERT_EMAIL_TO names who gets mail")
     return settings
 
 

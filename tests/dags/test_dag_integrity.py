@@ -17,13 +17,17 @@ from hedge_master.settings import REPO_ROOT
 DAGS = REPO_ROOT / "dags"
 EXPECTED = {
     "sync_symbols": {"sync_listings", "sync_searched", "report_left"},
-    "backfill_price_history": {"plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
+    "backfill_price_history": {"plan_calls", "sync_fx_rates", "sync_splits", "list_chunks", "publish_payloads"},
     "produce_daily_prices": {
         *("start_market_day", "sync_listings", "sync_searched"),
-        *("plan_calls", "load_fx_rates", "sync_splits", "list_chunks", "publish_payloads"),
+        *("plan_calls", "sync_fx_rates", "sync_splits", "list_chunks", "publish_payloads"),
     },
+    "sync_fx_rates": {"sync_rates", "announce_changes", "report_left"},
+    "sync_splits": {"sync_stalest", "announce_changes", "report_left"},
+    "sync_earnings": {"sync_calendar", "sync_reports", "report_left"},
     "stream_prices": {"has_unread_messages", "merge_prices"},
     "build_volatility": {"test_models", "publish_marts"},
+    "watch_data": {"check_data"},
 }
 
 # Read by a process of its own: Airflow takes its settings from the environment when it is imported.
@@ -39,6 +43,11 @@ described = {
         "tags": sorted(dag.tags), "doc": dag.doc_md or "", "runs": dag.max_active_runs, "catchup": dag.catchup,
         "owner": dag.owner, "file": dag.fileloc,
         "retries": sorted({task.retries for task in dag.tasks}),
+        "pools": {task.task_id: task.pool for task in dag.tasks},
+        "params": {
+            name: dag.params.get_param(name).schema | {"description": dag.params.get_param(name).description}
+            for name in dag.params
+        },
         "outlets": {task.task_id: [outlet.name for outlet in task.outlets] for task in dag.tasks if task.outlets},
         "flags": {task.task_id: getattr(task, "dbt_cmd_flags", None) or [] for task in dag.tasks},
         "selected": {
@@ -61,11 +70,14 @@ print("DESCRIBED " + json.dumps({"errors": bag.import_errors, "dags": described,
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> dict[str, Any]:
     assert manifest.exists()
-    home = tmp_path_factory.mktemp("airflow")
+    return described(tmp_path_factory.mktemp("airflow"), DAGS, HM_HOME=str(manifest.parents[1]))
+
+
+def described(home: Path, dags: Path, **chosen: str) -> dict[str, Any]:
+    """What DESCRIBE tells of a folder of DAGs, or of one file, under the settings `chosen`."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("HM_", "AIRFLOW"))}
-    environ |= {
+    environ |= chosen | {
         "AIRFLOW_HOME": str(home),
-        "HM_HOME": str(manifest.parents[1]),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO_ROOT / "plugins"),
@@ -73,12 +85,12 @@ def bag(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> dict[str, A
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
     }
     told = subprocess.run(
-        [sys.executable, "-c", DESCRIBE, str(DAGS)], env=environ, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", DESCRIBE, str(dags)], env=environ, capture_output=True, text=True, timeout=300
     )
     lines = [line for line in told.stdout.splitlines() if line.startswith("DESCRIBED ")]
     assert lines, told.stderr[-3000:]
-    described: dict[str, Any] = json.loads(lines[0].removeprefix("DESCRIBED "))
-    return described
+    found: dict[str, Any] = json.loads(lines[0].removeprefix("DESCRIBED "))
+    return found
 
 
 def test_exactly_these_dags_import_without_an_error(bag: dict[str, Any]) -> None:
@@ -120,7 +132,47 @@ def test_the_stream_starts_after_either_producer(bag: dict[str, Any]) -> None:
 
 def test_rates_and_splits_are_there_before_prices_are_published(bag: dict[str, Any]) -> None:
     for dag_id in ("backfill_price_history", "produce_daily_prices"):
-        assert {"load_fx_rates", "sync_splits"} <= set(bag["dags"][dag_id]["tasks"]["publish_payloads"])
+        assert {"sync_fx_rates", "sync_splits"} <= set(bag["dags"][dag_id]["tasks"]["publish_payloads"])
+
+
+def test_a_run_has_one_end_that_knows_of_all_its_parts(bag: dict[str, Any]) -> None:
+    """Else a leaf that is skipped or green could hide what went wrong before it."""
+    for dag_id in ("backfill_price_history", "produce_daily_prices"):
+        tasks = bag["dags"][dag_id]["tasks"]
+        upstream = {name for names in tasks.values() for name in names}
+        assert tasks.keys() - upstream == {"conclude_run"}
+        assert set(tasks["conclude_run"]) == {"publish_payloads", "sync_fx_rates"}
+
+
+def test_whoever_calls_the_api_for_rates_splits_and_earnings_waits_in_its_pool(bag: dict[str, Any]) -> None:
+    for dag_id, callers in (
+        ("sync_fx_rates", {"sync_rates"}),
+        ("sync_splits", {"sync_stalest"}),
+        ("sync_earnings", {"sync_calendar", "sync_reports"}),
+    ):
+        dag = bag["dags"][dag_id]
+        assert {task for task, pool in dag["pools"].items() if pool == "alpha_vantage"} == callers
+        assert dag["cron"] is None
+
+
+def test_rates_and_splits_that_change_have_the_models_built(bag: dict[str, Any]) -> None:
+    for dag_id in ("sync_fx_rates", "sync_splits"):
+        assert bag["dags"][dag_id]["outlets"] == {"announce_changes": ["prices_merged"]}
+
+
+def test_earnings_come_on_sundays_from_a_real_api(tmp_path: Path) -> None:
+    """A scheduled run moves the sample market's clock by a day: there this DAG has no schedule."""
+    real = {"HM_ALPHA_VANTAGE_BASE_URL": "https://www.example.org", "HM_ALPHA_VANTAGE_API_KEY": "k"}
+    dag = described(tmp_path, DAGS / "sync_earnings.py", **real)["dags"]["sync_earnings"]
+    assert (dag["schedule"], dag["cron"], dag["starts"]) == ("CronTriggerTimetable", "0 12 * * 0", "None")
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_a_forms_fields_are_typed_bounded_and_explained(bag: dict[str, Any], dag_id: str) -> None:
+    for name, field in bag["dags"][dag_id]["params"].items():
+        assert all(field.get(word) for word in ("type", "title", "description")), name
+        if field["type"] == "integer":
+            assert field["minimum"] <= field["maximum"], name
 
 
 def test_nothing_is_published_before_every_model_is_built_and_every_test_has_run(

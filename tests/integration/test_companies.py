@@ -175,6 +175,28 @@ def test_a_ticker_can_be_given_away_more_than_once(ingest: Connection) -> None:
     ]
 
 
+def test_a_listing_that_is_missing_for_a_day_does_not_fall_back_to_its_tickers_former_company(
+    ingest: Connection,
+) -> None:
+    """ABC is New Corp, and once the active list forgets it; Old Inc, which had ABC before, is in the delisted one."""
+    former = {"exchange": "NYSE", "status": "delisted", "listed_on": date(1999, 1, 4), "delisted_on": date(2004, 3, 1)}
+    new = listing("ABC", name="New Corp", exchange="NASDAQ", listed_on=date(2006, 7, 3))
+    with ingest:
+        companies.store(ingest, [new], FRIDAY)
+        assert companies.store(ingest, [listing("ABC", name="Old Inc", **former)], MONDAY) == Changes(added=1)
+    assert all_of(ingest, "select symbol, name, status from market.symbols order by name") == [
+        ("ABC", "New Corp", "active"),
+        ("ABC (until 2004-03-01)", "Old Inc", "delisted"),
+    ]
+
+
+def test_a_delisting_counts_though_the_api_names_no_exchange_any_more(ingest: Connection) -> None:
+    with ingest:
+        companies.store(ingest, [listing("ABC", exchange="NYSE")], FRIDAY)
+        gone = listing("ABC", status="delisted", delisted_on=FRIDAY)
+        assert companies.store(ingest, [gone], MONDAY) == Changes(changed=1, delisted=1)
+
+
 def test_outside_the_us_another_name_is_a_rename_even_with_another_currency(
     ingest: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,7 @@ from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY
 from hedge_master.markets.sessions import closed_sessions
 from hedge_master.sample_market.clock import MarketClock
 from hedge_master.sample_market.ecb import EcbRates
+from hedge_master.sample_market.faults import Fault, Faults
 from hedge_master.sample_market.server import create_app
 from hedge_master.sample_market.sessions import load_sessions
 from hedge_master.sample_market.universe import Universe
@@ -41,6 +42,7 @@ FOLLOWED = 60
 SIMULATED = 402  # of which so many are listed in the United States
 DAYS = (date(2020, 6, 15), date(2020, 6, 16), date(2020, 6, 17))
 KEY = "FREEKEY123"
+NO_FULL_HISTORIES = Faults(rate=1.0, kinds=frozenset({Fault.PREMIUM_FULL}))  # as the real API tells a free key
 
 
 @dataclass
@@ -70,8 +72,10 @@ class FreeKey:
                 symbols.sync_listings(client, Ledger(calls, run, "symbols"), warehouse, day)
             with warehouse:
                 closed = closed_sessions(self.market.moment.instant, daily_plan.regions(warehouse))
-                wanted = daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse))
-                suspects = splits.due(warehouse, [each.symbol for each in wanted], FREE)
+                wanted = daily_plan.plan_daily(
+                    warehouse, closed, daily_plan.full_is_allowed(warehouse, daily_budget=True)
+                )
+                suspects = splits.due(warehouse, [each.symbol for each in wanted], budget.state().left)
                 cost = plan.estimate(len(wanted) + len(suspects), FREE, budget.state(), self.watch.now())
                 plan.write_plan(warehouse, run, "daily", day, wanted, cost)
             splits.sync_splits(client, calls, warehouse, suspects, run)
@@ -118,7 +122,7 @@ def free_key(
     market = MarketClock(tmp_path / "clock.json", date(2020, 6, 12), universe.sessions())
     watch = Watch("2026-06-15T22:25:00")
     limits = watch.limits(second=FREE.per_second, day=FREE.per_day)
-    with served(create_app(universe, EcbRates(), market, limits)) as address:
+    with served(create_app(universe, EcbRates(), market, limits, NO_FULL_HISTORIES)) as address:
         yield FreeKey(
             address, market, watch, broker.kafka_servers, warehouse_settings.required("warehouse_ingest_url"), spark
         )
@@ -188,10 +192,11 @@ def test_a_jump_is_asked_about_and_a_quiet_symbol_is_not(ingest: Connection) -> 
                     (symbol_id, day, close, close, close, close),
                 )
         cursor.execute("insert into market.splits values (%s, '2020-06-12', 2)", (symbol_id,))
-        assert splits.due(ingest, ["A", "B", "C"], FREE) == ["A"]
-        assert splits.due(ingest, ["A", "B", "C"], Limits()) == ["A", "B", "C"]
+        assert splits.due(ingest, ["A", "B", "C"], 25) == ["A"]
+        assert splits.due(ingest, ["A", "B", "C"], 4) == [], "a fifth of four calls is none"
+        assert splits.due(ingest, ["A", "B", "C"], None) == ["A", "B", "C"]
         cursor.execute(
             """insert into market.api_calls (request_id, run_id, purpose, function, symbol, requested_at, outcome)
             values (gen_random_uuid(), 'r', 'splits', 'SPLITS', 'A', now() + interval '1 minute', 'stored')"""
         )
-        assert splits.due(ingest, ["A", "B", "C"], FREE) == []
+        assert splits.due(ingest, ["A", "B", "C"], 25) == []

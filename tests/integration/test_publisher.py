@@ -13,7 +13,14 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
-from hedge_master.alpha_vantage.errors import DailyLimitReached, EmptyAnswer, KeyRefused, ServerFault, UnknownSymbol
+from hedge_master.alpha_vantage.errors import (
+    DailyLimitReached,
+    EmptyAnswer,
+    FullHistoryIsPremium,
+    KeyRefused,
+    ServerFault,
+    UnknownSymbol,
+)
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import Estimate, PlannedCall, unsettled, write_plan
 from hedge_master.ingestion.publisher import PublishingFailed, publish_prices
@@ -33,8 +40,8 @@ class Api:
         self.asked: list[str] = []
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
-        self.asked.append(symbol)
-        told = self.script[symbol]
+        self.asked.append(symbol if outputsize == "compact" else f"{symbol} {outputsize}")
+        told = self.script[self.asked[-1]]
         if isinstance(told, Exception):
             raise told
         return Answer(told, datetime.now(UTC), MARKET_TIME)
@@ -126,6 +133,79 @@ def test_a_spent_day_leaves_the_rest_for_the_next_run(producer: Producer, ledger
     report = publish(Api(script), producer, ledger, "run/day")
     assert report.published == 1
     assert (report.asked, report.left, report.failed) == (1, 20, 0)
+
+
+def bars_from(*days: str) -> bytes:
+    return json.dumps({"Time Series (Daily)": {day: {"4. close": "1"} for day in sorted(days, reverse=True)}}).encode()
+
+
+def publish_planned(api: Api, producer: Producer, ledger: Connection, calls: list[PlannedCall]) -> Any:
+    book = Ledger(ledger, "run/gap", "daily")
+    return publish_prices(api, producer, book, calls, "run/gap", MARKET_DATE, 60.0)  # type: ignore[arg-type]
+
+
+def test_an_answer_that_begins_behind_the_last_bar_is_followed_by_the_full_one(
+    producer: Producer, ledger: Connection
+) -> None:
+    """GAP was last seen on 2 January and its answer begins in June; ON reaches back to its last bar."""
+    api = Api(
+        {
+            "GAP": bars_from("2020-06-11", "2020-06-12"),
+            "GAP full": bars_from("2019-12-31", "2020-01-02", "2020-01-03", "2020-06-12"),
+            "ON": bars_from("2020-06-11", "2020-06-12"),
+        }
+    )
+    planned = [
+        PlannedCall("GAP", "compact", "stale", last_bar=date(2020, 1, 2)),
+        PlannedCall("ON", "compact", "stale", last_bar=date(2020, 6, 11)),
+    ]
+    report = publish_planned(api, producer, ledger, planned)
+    assert (report.asked, report.published, report.gaps) == (3, 3, 0)
+    assert sorted(api.asked) == ["GAP", "GAP full", "ON"]
+    with ledger.cursor() as cursor:
+        cursor.execute(
+            "select symbol, outputsize, rows, first_bar, last_bar, gap_after from market.api_calls order by 1, 2"
+        )
+        june, today, january = date(2020, 6, 11), date(2020, 6, 12), date(2020, 1, 2)
+        assert cursor.fetchall() == [
+            ("GAP", "compact", 2, june, today, january),
+            ("GAP", "full", 4, date(2019, 12, 31), today, None),
+            ("ON", "compact", 2, june, today, None),
+        ]
+
+
+def test_on_a_plan_without_full_histories_the_compact_answer_comes_and_the_gap_stays_known(
+    producer: Producer, ledger: Connection
+) -> None:
+    """One refusal is enough: LATER's full answer is not asked for. A gap is left as it is, and shown."""
+    # Four calls are in flight at most: LATER's turn comes after the refusal.
+    others = [PlannedCall(f"O{number}", "compact", "stale") for number in range(6)]
+    script: dict[str, bytes | Exception] = {"SPLIT full": FullHistoryIsPremium("no")}
+    script |= dict.fromkeys(["SPLIT", "GAP", "LATER", *(each.symbol for each in others)], bars_from("2020-06-12"))
+    api = Api(script)
+    planned = [
+        PlannedCall("SPLIT", "full", "a new split"),
+        *others,
+        PlannedCall("LATER", "full", "a new split"),
+        PlannedCall("GAP", "compact", "stale", last_bar=date(2020, 1, 2)),
+    ]
+    report = publish_planned(api, producer, ledger, planned)
+    assert (report.published, report.failed, report.gaps) == (9, 0, 1)
+    assert [asked for asked in api.asked if asked.endswith("full")] == ["SPLIT full"]
+    with ledger.cursor() as cursor:
+        cursor.execute("select symbol, gap_after from market.api_calls where gap_after is not null")
+        assert cursor.fetchall() == [("GAP", date(2020, 1, 2))]
+
+
+def test_a_backfill_ends_at_the_first_word_that_the_plan_has_no_full_histories(
+    producer: Producer, ledger: Connection
+) -> None:
+    api: Any = Api({"AAA full": FullHistoryIsPremium("buy a plan")})
+    book = Ledger(ledger, "run/premium", "history")
+    calls = [PlannedCall("AAA", "full", "no history yet")] * 50
+    with pytest.raises(FullHistoryIsPremium):
+        publish_prices(api, producer, book, calls, "run/premium", MARKET_DATE, 60.0, needs_full=True)
+    assert len(api.asked) < 10
 
 
 def test_a_run_that_brings_nothing_fails(producer: Producer, ledger: Connection) -> None:

@@ -1,9 +1,7 @@
-"""Splits, rates and symbols in a real warehouse: what changes later mends exactly what it touches."""
+"""Splits and symbols in a real warehouse: what changes later mends exactly what it touches."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from datetime import date
 
 import pytest
@@ -11,18 +9,10 @@ from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Split
-from hedge_master.ingestion import companies, fx_rates, splits
+from hedge_master.ingestion import companies, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
 from planned import daily_symbols, missing_histories
-
-
-def rates(*rows: tuple[str, float, float]) -> bytes:
-    """The ECB's zip: day, dollars for a euro, pounds for a euro."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("h.csv", "Date,USD,GBP,\n" + "".join(f"{day},{usd},{gbp},\n" for day, usd, gbp in rows))
-    return buffer.getvalue()
 
 
 def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
@@ -58,56 +48,6 @@ def test_the_former_companys_history_is_not_taken_for_the_new_ones(ingest: Conne
     assert missing_histories(ingest) == ["ABC"]
     all_of(ingest, "update market.symbols set added_at = added_at - interval '2 days' returning 1")
     assert missing_histories(ingest) == []
-
-
-def test_pounds_that_were_pence_are_priced_anew(ingest: Connection) -> None:
-    """500 at 1.25 dollars a pound: 625 dollars as pounds, 6.25 as pence."""
-    with ingest:
-        companies.store(ingest, [listing("BBB", "GBP")], FRIDAY)
-    add_bar(ingest, "BBB", FRIDAY, 500.0)
-    with ingest:
-        fx_rates.load_fx_rates(ingest, FRIDAY, rates(("2020-06-12", 1.0, 0.8)))
-    assert all_of(ingest, "select close_usd from market.prices") == [(625.0,)]
-    with ingest:
-        companies.store(ingest, [listing("BBB", "GBX")], FRIDAY)
-    assert all_of(ingest, "select close_usd from market.prices") == [(6.25,)]
-
-
-def test_a_late_rate_fills_what_it_can_reach_and_marks_those_weeks(ingest: Connection) -> None:
-    """Friday's rate reaches Friday and the next Monday, not the day before."""
-    with ingest:
-        companies.store(ingest, [listing("BBB", "GBP"), listing("AAA")], FRIDAY)
-    for day in (date(2020, 6, 11), FRIDAY, MONDAY):
-        add_bar(ingest, "BBB", day, 4.0)
-    add_bar(ingest, "AAA", FRIDAY, 4.0, missing=None)
-    with ingest:
-        assert fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.8))) == 2  # EUR and GBP
-    assert all_of(
-        ingest,
-        """select day, close_usd, fx_date, usd_missing from market.prices join market.symbols using (symbol_id)
-        where symbol = 'BBB' order by day""",
-    ) == [
-        (date(2020, 6, 11), None, None, "no rate"),
-        (FRIDAY, 5.0, FRIDAY, None),
-        (MONDAY, 5.0, FRIDAY, None),
-    ]
-    marked = all_of(
-        ingest, "select symbol, week_start, reason from market.changed_weeks join market.symbols using (symbol_id)"
-    )
-    assert sorted(marked) == [("BBB", date(2020, 6, 8), "usd"), ("BBB", date(2020, 6, 15), "usd")]
-
-
-def test_a_corrected_rate_mends_the_bars_that_used_it(ingest: Connection) -> None:
-    with ingest:
-        companies.store(ingest, [listing("BBB", "GBP")], FRIDAY)
-    add_bar(ingest, "BBB", FRIDAY, 4.0)
-    with ingest:
-        fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.8)))
-    with ingest:
-        assert fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.8))) == 0
-    with ingest:
-        assert fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.5))) == 1
-    assert all_of(ingest, "select close_usd from market.prices") == [(8.0,)]
 
 
 def test_a_split_that_moves_to_another_day_is_not_applied_twice(ingest: Connection) -> None:

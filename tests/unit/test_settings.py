@@ -36,6 +36,11 @@ def test_everything_has_a_default_except_secrets_and_addresses_of_the_warehouse(
             "no_ecb_rate, earnings_moves, minor_units",
         ),
         ("HM_ALPHA_VANTAGE_BASE_URL", "alpha", 'HM_ALPHA_VANTAGE_BASE_URL is "alpha": not an address'),
+        ("HM_ALERT_EMAIL_TO", "ops@example.com,desk", '"desk" is no mail address; several have commas between'),
+        ("HM_ALERT_LATE_SESSIONS", "-1", 'HM_ALERT_LATE_SESSIONS is "-1": Input should be greater than or equal to 0'),
+        ("HM_SMTP_URL", "mail.example.com", "HM_SMTP_URL is (hidden): not a mail server (smtp|smtp+starttls|smtps://"),
+        ("HM_ALERT_WEBHOOK_URL", "chat", "HM_ALERT_WEBHOOK_URL is (hidden): not an address (http://HOST"),
+        ("HM_ALERT_EMAIL_TO", "ops@example.com", "HM_SMTP_URL is not set: HM_ALERT_EMAIL_TO names who gets mail"),
         ("HM_KAFKA_PROT", "1", "HM_KAFKA_PROT is no setting of Hedge Master"),
     ],
 )
@@ -53,10 +58,11 @@ def test_blemishes_are_all_on_unless_named() -> None:
 
 
 def test_a_wrong_address_does_not_show_its_password() -> None:
-    with pytest.raises(SettingsError) as error:
-        load_settings({"HM_WAREHOUSE_URL": "mysql://me:hunter2@host/db"})
-    assert "HM_WAREHOUSE_URL" in str(error.value)
-    assert "hunter2" not in str(error.value)
+    for name in ("HM_WAREHOUSE_URL", "HM_SMTP_URL", "HM_ALERT_WEBHOOK_URL"):
+        with pytest.raises(SettingsError) as error:
+            load_settings({name: "mysql://me:hunter2@host/db"})
+        assert name in str(error.value)
+        assert "hunter2" not in str(error.value)
 
 
 def test_a_real_api_needs_a_key_and_is_asked_as_a_free_plan_may() -> None:

@@ -1,4 +1,4 @@
-"""`hm`: the ranking, the state of the stack, and the sample market's clock, from a terminal."""
+"""`hm`: the ranking, the ingestion, the state of the stack, and the sample market's clock, from a terminal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import psycopg2
 import typer
 from rich.console import Console
 
-from hedge_master.cli import market_clock
+from hedge_master.cli import ingest, market_clock
 from hedge_master.local_stack.environment import apply_environment
+from hedge_master.operations.symbol_story import UnknownSymbol
 from hedge_master.ranking import Measure, RankingError, published_as_of, top
 from hedge_master.ranking_table import ranking_table
 from hedge_master.sample_market.clock_client import ClockUnavailable
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(ingest.app, name="ingest")
 app.add_typer(market_clock.app, name="market-clock")
 
 JSON_FIELDS = ("rank", "symbol", "name", "market", "currency", "value")
@@ -89,7 +91,7 @@ def main() -> None:
     try:
         apply_environment()
         app()
-    except (RankingError, SettingsError, ClockUnavailable) as error:
+    except (RankingError, SettingsError, ClockUnavailable, UnknownSymbol) as error:
         sys.exit(f"hm: {error}")
     except psycopg2.OperationalError as error:
         sys.exit(f"hm: the warehouse does not answer; start it with `make demo` ({str(error).splitlines()[0]})")

@@ -144,7 +144,7 @@ def store(warehouse: Connection, listings: Sequence[Listing], market_date: date)
         cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_AT_A_TIME,))
         known = _known(cursor, [each.symbol for each in listings])
         gone = [each for each in (*listings, *known.values()) if each.status == "delisted"]
-        holders = _holders(listings)
+        holders = _holders(listings, known)
         former = _given_away(holders, gone)
         _rename(cursor, former, known)
         rows = {each.symbol: _row(each, each.symbol, None) for each in holders.values()}
@@ -176,12 +176,23 @@ def _known(cursor: Cursor, tickers: Sequence[str]) -> dict[str, Listing]:
     return {row[0]: Listing(*row) for row in cursor.fetchall()}
 
 
-def _holders(listings: Sequence[Listing]) -> dict[str, Listing]:
-    """Ticker -> the company that has it: the one that trades, else the last one that did."""
+def _holders(listings: Sequence[Listing], known: dict[str, Listing]) -> dict[str, Listing]:
+    """Ticker -> the company that has it: the one that trades, else the last one that did.
+
+    That is the stored one where it began after all delisted ones had ended: an active answer may miss it for a day.
+    """
     holders: dict[str, Listing] = {}
     for each in sorted(listings, key=lambda each: (each.status == "active", each.delisted_on or date.min)):
         holders[each.symbol] = each
+    for ticker, stored in known.items():
+        last = holders[ticker]
+        if stored.status == "active" and last.status == "delisted" and _began_after(stored, last):
+            holders[ticker] = stored
     return holders
+
+
+def _began_after(later: Listing, ended: Listing) -> bool:
+    return later.listed_on is not None and ended.delisted_on is not None and later.listed_on > ended.delisted_on
 
 
 def _given_away(holders: dict[str, Listing], gone: Sequence[Listing]) -> dict[tuple[str, str], _Former]:
@@ -189,9 +200,7 @@ def _given_away(holders: dict[str, Listing], gone: Sequence[Listing]) -> dict[tu
     found = {}
     for each in gone:
         now = holders[each.symbol]
-        if now.name == each.name or now.listed_on is None or each.delisted_on is None:
-            continue
-        if now.listed_on > each.delisted_on:
+        if now.name != each.name and _began_after(now, each) and each.delisted_on is not None:
             found[each.symbol, each.name] = _Former(each.symbol, each.name, each.listed_on, each.delisted_on)
     return found
 

@@ -11,23 +11,23 @@ from hedge_master.ingestion.plan import FUNCTION
 
 
 class NothingNew(RuntimeError):
-    """Markets have closed a session, their symbols were asked for, and not one newer bar came."""
+    """Markets have closed a session, their symbols were asked for, and not one bar of it came."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`left` of `planned` symbols have no answer in the run. Of the answered ones `awaited` were to bring a newer bar,
-    their markets having closed a session; `newer` did."""
+    """`left` of `planned` symbols have no answer in the run. Of the answered ones `awaited` were to bring the bar of a
+    session that their markets have closed and of which nobody had one; `came` is how many did."""
 
     planned: int
     left: int
     awaited: int
-    newer: int
+    came: int
 
     def note(self, budget: BudgetState) -> str:
         """One line for the operator: what is left and when it goes on."""
         if not self.left:
-            return f"all {self.planned:,} symbols answered, {self.newer:,} of {self.awaited:,} awaited bars came"
+            return f"all {self.planned:,} symbols answered, {self.came:,} of {self.awaited:,} awaited bars came"
         reset = f"{budget.resets_at:%Y-%m-%d %H:%M} UTC"
         return f"{self.left:,} of {self.planned:,} left, budget resets at {reset}"
 
@@ -40,8 +40,8 @@ def conclude(warehouse: Connection, run_id: str, budget: BudgetState) -> Outcome
             """select
                 count(*),
                 count(*) filter (where answered.symbol is null),
-                count(*) filter (where answered.symbol is not null and planned.session > planned.last_bar),
-                count(*) filter (where answered.last_bar > planned.last_bar and planned.session > planned.last_bar)
+                count(*) filter (where planned.awaited and answered.symbol is not null),
+                count(*) filter (where planned.awaited and answered.last_bar >= planned.session)
             from market.planned_calls as planned
             left join lateral (
                 select calls.symbol, calls.last_bar from market.api_calls as calls
@@ -58,9 +58,9 @@ def conclude(warehouse: Connection, run_id: str, budget: BudgetState) -> Outcome
             (outcome.note(budget), run_id),
         )
     warehouse.commit()
-    if outcome.awaited and not outcome.newer:
+    if outcome.awaited and not outcome.came:
         raise NothingNew(
             f"{outcome.awaited:,} symbols whose markets have closed a session were answered, and none of the answers "
-            "holds a newer bar than before: the API serves old data. Run it again later; nothing was lost"
+            "holds that session's bar: the API serves old data. Run it again later; nothing was lost"
         )
     return outcome

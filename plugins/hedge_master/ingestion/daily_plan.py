@@ -14,6 +14,8 @@ from hedge_master.markets.sessions import ClosedSession
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
 NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
+DEAD_FOR_DAYS = 30  # a market none of whose symbols has had a bar for so long is awaited no more
+NOTHING_FOR_DAYS = 7  # of the market, before a symbol that the API has nothing of is asked for again
 
 # One row a symbol that may be asked for, with all that its reason depends on. The newest answers come from the ledger,
 # which knows of published messages that the stream has not read yet.
@@ -25,11 +27,13 @@ select
     greatest(newest_bar.day, compact.last_bar, whole.last_bar) as last_bar,
     exists (select from market.prices where symbol_id = symbols.symbol_id and provisional) as provisional,
     compact.requested_at as compact_at,
+    compact.outcome as compact_outcome,
+    compact_run.market_date as compact_on,
     compact.rows as compact_rows,
     compact.gap_after,
     whole.requested_at as whole_at,
     newest_split.known_since as split_at,
-    greatest(compact.market_time, whole.market_time) as answered_at,
+    greatest(compact.requested_at, whole.requested_at) as answered_at,
     symbols.updated_at
 from market.symbols as symbols
 left join lateral (
@@ -37,14 +41,15 @@ left join lateral (
     where prices.symbol_id = symbols.symbol_id order by prices.day desc limit 1
 ) as newest_bar on true
 left join lateral (
-    select calls.requested_at, calls.market_time, calls.last_bar, calls.rows, calls.gap_after
+    select calls.requested_at, calls.run_id, calls.outcome, calls.last_bar, calls.rows, calls.gap_after
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'compact'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
     order by calls.requested_at desc limit 1
 ) as compact on true
+left join market.market_dates as compact_run on compact_run.run_id = compact.run_id
 left join lateral (
-    select calls.requested_at, calls.market_time, calls.last_bar
+    select calls.requested_at, calls.last_bar
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'full'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
@@ -64,9 +69,13 @@ reasoned as (
     select
         candidates.*,
         sessions.closed,
+        max(last_bar) over (partition by candidates.region) as front,
         case
             when status = 'delisted' and (last_bar is null or greatest(compact_at, whole_at) >= updated_at) then null
             when status = 'delisted' then 'delisted since its last answer'
+            when
+                last_bar is null and compact_outcome = 'nothing_there'
+                and compact_on > (select max(market_date) from market.market_dates) - {NOTHING_FOR_DAYS} then null
             when compact_at is null and whole_at is null then 'never asked'
             when provisional then 'its last bar was not final'
             when sessions.closed is null then coalesce(sessions.unsure, 'no calendar for ' || candidates.region)
@@ -91,7 +100,8 @@ wanted as (
     where compact_reason is not null or (full_reason is not null and status = 'active' and %(full)s)
 )
 select symbol, case when whole then 'full' else 'compact' end,
-    case when whole then full_reason else compact_reason end, last_bar, closed
+    case when whole then full_reason else compact_reason end, last_bar, closed,
+    coalesce(front < closed and front >= closed - {DEAD_FOR_DAYS}, false)
 from wanted
 where whole or compact_reason is not null
 order by answered_at nulls first, last_bar nulls first, symbol
@@ -130,8 +140,9 @@ def regions(warehouse: Connection) -> list[str]:
         return [region for (region,) in cursor.fetchall()]
 
 
-def full_is_allowed(warehouse: Connection) -> bool:
-    """False where the API's last word on a full history was that the plan has none, in the last NO_FULL_FOR."""
+def full_is_allowed(warehouse: Connection, daily_budget: bool) -> bool:
+    """Whether a daily run may ask for full histories: not where the API's last word on one, in the last NO_FULL_FOR,
+    was that the plan has none. A plan with a daily budget is a free one: there it must have answered one before."""
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select outcome = 'refused' and error like %s and requested_at > now() - %s
@@ -142,4 +153,4 @@ def full_is_allowed(warehouse: Connection) -> bool:
             ("%Premium%", NO_FULL_FOR, "%Premium%"),
         )
         row = cursor.fetchone()
-    return row is None or not row[0]
+    return not daily_budget if row is None else not row[0]

@@ -35,8 +35,8 @@ def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
     """
     with warehouse.cursor() as cursor:
         cursor.execute(
-            "select name from unnest(%s::text[]) as asked (name) where not exists "
-            "(select from market.symbols where symbol = name and ticker_until is null)",
+            "select wanted from unnest(%s::text[]) as form (wanted) where not exists "
+            "(select from market.symbols where symbol = wanted and ticker_until is null)",
             (list(choice.symbols),),
         )
         unknown = [name for (name,) in cursor.fetchall()]

@@ -30,13 +30,16 @@ Kind = Literal["daily", "history"]
 @dataclass(frozen=True)
 class PlannedCall:
     """One symbol of a plan. `last_bar`: the newest bar that was known; `session`: the newest session that its market
-    had closed, None where no calendar tells."""
+    had closed, None where no calendar tells; `awaited`: nobody in it had a bar of that session yet. `follows_compact`:
+    the run has the symbol's compact answer already."""
 
     symbol: str
     outputsize: str
     reason: str
     last_bar: date | None = None
     session: date | None = None
+    awaited: bool = False
+    follows_compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,23 @@ def write_plan(
                 cost.ends_at,
             ),
         )
+        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited"
         rows = io.StringIO()
         csv.writer(rows).writerows(
-            (run_id, position, each.symbol, each.outputsize, each.reason, each.last_bar, each.session)
+            (
+                run_id,
+                position,
+                each.symbol,
+                each.outputsize,
+                each.reason,
+                each.last_bar,
+                each.session,
+                each.awaited,
+            )
             for position, each in enumerate(calls)
         )
         rows.seek(0)
-        cursor.copy_expert(
-            "copy market.planned_calls (run_id, position, symbol, outputsize, reason, last_bar, session) "
-            "from stdin with (format csv)",
-            rows,
-        )
+        cursor.copy_expert(f"copy market.planned_calls ({columns}) from stdin with (format csv)", rows)
 
 
 def chunks(symbols: int, limits: Limits) -> list[tuple[int, int]]:
@@ -138,13 +147,12 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
     """The planned calls from position `first` to before `until` that have no answer in this run yet, in their order."""
     with warehouse.cursor() as cursor:
         cursor.execute(
-            """select symbol, outputsize, reason, last_bar, session from market.planned_calls as planned
+            """select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
                 and not exists (
                     select from market.api_calls as calls
                     where calls.run_id = planned.run_id and calls.symbol = planned.symbol
-                        and calls.function = %(function)s and calls.outputsize = planned.outputsize
-                        and calls.outcome in ('published', 'nothing_there'))
+                        and calls.function = %(function)s and calls.outcome in ('published', 'nothing_there'))
             order by position""",
             {"run": run_id, "first": first, "until": until, "function": FUNCTION},
         )

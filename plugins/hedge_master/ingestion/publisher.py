@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -35,9 +35,11 @@ class PublishingFailed(RuntimeError):
 
 @dataclass
 class Published:
-    """What became of the calls of one chunk: `asked` = `published` + `nothing_there` + `failed`; `retries` beyond the
-    first try of each; `left` wait for another day, since the budget is `spent`. Of the failed, `gaps`
-    are full histories that the plan of the key does not include."""
+    """What became of the calls of one chunk: `asked` = `published` + `nothing_there` + `failed` + `gaps`.
+
+    `gaps` are full histories that the plan of the key does not include; `retries` go beyond the first try of each call;
+    `left` wait for another day, since the budget is `spent`.
+    """
 
     asked: int = 0
     published: int = 0
@@ -105,6 +107,7 @@ class _Publisher:
         self._market_date = market_date
         self._in_flight = in_flight
         self._needs_full = needs_full
+        self._has_full = True
         self._report = Published()
         self._unconfirmed_bytes = 0
         self._told_at = time.monotonic()
@@ -117,7 +120,10 @@ class _Publisher:
             with ThreadPoolExecutor(self._in_flight, thread_name_prefix="alpha-vantage") as pool:
                 while True:
                     while waiting and not report.spent and len(flying) < self._in_flight:
-                        call, request_id = waiting.popleft(), uuid4()
+                        call = self._possible(waiting.popleft())
+                        if call is None:
+                            continue
+                        request_id = uuid4()
                         self._ledger.asked(request_id, FUNCTION, call.symbol, call.outputsize)
                         report.asked += 1
                         asking = pool.submit(self._client.daily_prices, call.symbol, call.outputsize)
@@ -136,6 +142,12 @@ class _Publisher:
         report.left = len(waiting)
         return self._checked(unconfirmed)
 
+    def _possible(self, call: PlannedCall) -> PlannedCall | None:
+        """The call, or the compact one in its place where the plan of the key turned out to have no full histories."""
+        if call.outputsize == "compact" or self._has_full:
+            return call
+        return None if call.follows_compact else replace(call, outputsize="compact")
+
     def _settle(self, answered: Future[Answer], request_id: UUID, call: PlannedCall) -> PlannedCall | None:
         """Publish one answer or close its call; returns the call that must follow it, if any."""
         try:
@@ -147,7 +159,7 @@ class _Publisher:
         self._produce(request_id, call, answer, bars)
         if bars.gap_after is None:
             return None
-        return PlannedCall(call.symbol, "full", f"nothing known between {bars.gap_after} and {bars.first}")
+        return replace(call, outputsize="full", reason=f"nothing known after {bars.gap_after}", follows_compact=True)
 
     def _note(self, request_id: UUID, call: PlannedCall, error: AlphaVantageError) -> PlannedCall | None:
         self._ledger.failed(request_id, error)
@@ -160,11 +172,14 @@ class _Publisher:
             self._report.asked -= 1
             return call
         log.warning("%s: %s: %s", call.symbol, type(error).__name__, error)
+        if no_full:
+            self._has_full = False
+            self._report.gaps += 1
+            return self._possible(call)
         if error.outcome == "nothing_there":
             self._report.nothing_there += 1
         else:
             self._report.failed += 1
-            self._report.gaps += no_full
         return None
 
     def _produce(self, request_id: UUID, call: PlannedCall, answer: Answer, bars: Bars) -> None:
@@ -214,6 +229,6 @@ class _Publisher:
             return report
         if report.asked and not report.published:
             raise PublishingFailed(f"{report.asked} calls brought nothing to publish: see market.api_calls")
-        if report.failed - report.gaps > MOST_FAILED_SHARE * report.asked:
+        if report.failed > MOST_FAILED_SHARE * report.asked:
             raise PublishingFailed(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
         return report

@@ -15,7 +15,6 @@ from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Split
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
-from hedge_master.ingestion.budget import Limits
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 
 log = logging.getLogger(__name__)
@@ -45,12 +44,16 @@ class SplitsReport:
 # a needless question costs one call.
 SUSPECT_FACTOR = 1.4
 SUSPECT_DAYS = 150  # a compact answer reaches back 100 trading days
+SHARE_FOR_SPLITS = 5  # one of so many calls that the day has left: prices go on
 
 
-def due(warehouse: Connection, symbols: Sequence[str], limits: Limits) -> list[str]:
-    """The symbols whose splits are worth a call: all of them on a plan without a daily budget, else those with a jump
-    in their newest SUSPECT_DAYS that no known split explains and that SPLITS was not asked about since."""
-    if not limits.per_day:
+def due(warehouse: Connection, symbols: Sequence[str], left: int | None) -> list[str]:
+    """The symbols whose splits are worth a call: all of them where no daily budget rules (`left` is None).
+
+    Else those with a jump in their newest SUSPECT_DAYS that no known split explains and that SPLITS was not asked about
+    since: the widest jumps first, and no more than a share of the calls that the day has `left`.
+    """
+    if left is None:
         return list(symbols)
     with warehouse.cursor() as cursor:
         cursor.execute(
@@ -63,7 +66,7 @@ def due(warehouse: Connection, symbols: Sequence[str], limits: Limits) -> list[s
                 where symbols.symbol = any(%(symbols)s) and symbols.ticker_until is null
                     and prices.day > (select max(market_date) from market.market_dates) - %(days)s
             )
-            select distinct bars.symbol from bars
+            select bars.symbol from bars
             where greatest(bars.close / bars.before, bars.before / bars.close) > %(factor)s
                 and not exists (
                     select from market.splits as splits
@@ -73,8 +76,15 @@ def due(warehouse: Connection, symbols: Sequence[str], limits: Limits) -> list[s
                     select from market.api_calls as calls
                     where calls.symbol = bars.symbol and calls.function = 'SPLITS'
                         and calls.outcome in ('stored', 'nothing_there') and calls.requested_at > bars.known_since)
-            order by bars.symbol""",
-            {"symbols": list(symbols), "days": SUSPECT_DAYS, "factor": SUSPECT_FACTOR},
+            group by bars.symbol
+            order by max(greatest(bars.close / bars.before, bars.before / bars.close)) desc, bars.symbol
+            limit %(most)s""",
+            {
+                "symbols": list(symbols),
+                "days": SUSPECT_DAYS,
+                "factor": SUSPECT_FACTOR,
+                "most": left // SHARE_FOR_SPLITS,
+            },
         )
         return [symbol for (symbol,) in cursor.fetchall()]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from uuid import UUID, uuid4
@@ -35,7 +35,7 @@ from hedge_master.markets.regions import market_of
 log = logging.getLogger(__name__)
 
 LISTING_STATES = ("delisted", "active")
-MOST_LOST_SHARE = 0.2  # of the known listings that may be missing from an active answer
+MOST_LOST_SHARE = 0.2  # of the known listings that may vanish
 CALLS_IN_FLIGHT = 4
 PROGRESS_EVERY = 100
 
@@ -74,7 +74,7 @@ def sync_listings(
     delisted any more: they stay as they are), and the calls `left`. A ticker that was given away is only seen where
     both answers are there, so both are stored or none: a day that is spent between the two costs one call.
 
-    Raises HalfAnswer where more than `most_lost_share` of the known active listings would vanish.
+    Raises HalfAnswer where more than `most_lost_share` of the known listings vanished at once.
     """
     asked: dict[str, UUID] = {}
     answered: dict[str, Answer] = {}
@@ -85,8 +85,7 @@ def sync_listings(
             ledger.asked(asked[state], "LISTING_STATUS", state)
             answered[state] = client.listing_status(state)
             found[state] = answers.listings(answered[state].body)
-        named = {each.symbol for state in LISTING_STATES for each in found[state]}
-        lost = _lost(warehouse, named, most_lost_share)
+        vanished = _vanished(warehouse, found["active"], found["delisted"], most_lost_share)
     except AlphaVantageError as error:
         for request_id in asked.values():
             ledger.failed(request_id, error)
@@ -98,14 +97,20 @@ def sync_listings(
         changes = store(warehouse, [each for state in LISTING_STATES for each in found[state]], market_date)
     for state, request_id in asked.items():  # only what was committed counts as stored
         ledger.stored(request_id, answered[state], len(found[state]))
-    if lost:
-        log.warning("neither active nor delisted any more: %s", ", ".join(sorted(lost)[:20]))
+    if vanished:
+        log.warning("neither active nor delisted any more: %s", ", ".join(sorted(vanished)[:20]))
     listed = sum(len(each) for each in found.values())
-    return changes.counts() | {"listed": listed, "vanished": len(lost), "left": 0}
+    return changes.counts() | {"listed": listed, "vanished": len(vanished), "left": 0}
 
 
-def _lost(warehouse: Connection, named: set[str], most_lost_share: float) -> set[str]:
-    """Known active listings that are neither active nor delisted now. Raises HalfAnswer where they are too many."""
+def _vanished(
+    warehouse: Connection, active: Sequence[Listing], delisted: Sequence[Listing], most_lost_share: float
+) -> set[str]:
+    """Known active listings that are in neither list any more.
+
+    Raises HalfAnswer where they are too many, and the active list is that much shorter than the last one that was
+    stored: a loss that was accepted once is not held against the next list.
+    """
     with warehouse, warehouse.cursor() as cursor:
         # Without an exchange it is known from a search, and was perhaps never listed.
         cursor.execute(
@@ -114,13 +119,21 @@ def _lost(warehouse: Connection, named: set[str], most_lost_share: float) -> set
             (answers.US_LISTING["region"],),
         )
         known = {symbol for (symbol,) in cursor.fetchall()}
-    lost = known - named
-    if len(lost) > most_lost_share * len(known):
-        raise HalfAnswer(
-            f"LISTING_STATUS: {len(lost):,} of {len(known):,} known listings are missing, more than "
-            f"{most_lost_share:.0%}: nothing was stored. If that is true, run sync_symbols with a larger accepted loss"
+        cursor.execute(
+            """select rows from market.api_calls
+            where function = 'LISTING_STATUS' and symbol = 'active' and outcome = 'stored'
+            order by requested_at desc limit 1"""
         )
-    return lost
+        (rows_before,) = cursor.fetchone() or (None,)
+    vanished = known - {each.symbol for each in (*active, *delisted)}
+    is_shorter = rows_before is None or len(active) < (1 - most_lost_share) * rows_before
+    if is_shorter and len(vanished) > most_lost_share * len(known):
+        raise HalfAnswer(
+            f"LISTING_STATUS: {len(vanished):,} of {len(known):,} known listings are neither active nor delisted any "
+            f"more, more than {most_lost_share:.0%}: nothing was stored. If that is true, start sync_symbols with a "
+            "larger accepted loss"
+        )
+    return vanished
 
 
 def sync_searched(

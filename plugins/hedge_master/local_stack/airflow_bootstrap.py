@@ -36,11 +36,14 @@ def main() -> None:
 
 def _fill() -> None:
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    from airflow.providers.fab.www.security.permissions import ACTION_CAN_READ, RESOURCE_PLUGIN
 
     with get_application_builder() as builder:
         builder.add_permissions(update_perms=True)  # type: ignore[no-untyped-call]
         manager = builder.sm
         manager.sync_roles()
+        # The UI asks for the list of plugins before it draws their pages, the page "Hedge Master" among them.
+        manager.bulk_sync_roles([{"role": "Viewer", "perms": [(ACTION_CAN_READ, RESOURCE_PLUGIN)]}])
         for name, role, variable in USERS:
             password = os.environ[variable]
             user = manager.find_user(username=name)

@@ -15,6 +15,7 @@ from hedge_master.settings import REPO_ROOT, Settings
 FAB_AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 FAB_TABLES = "airflow.providers.fab.auth_manager.models.db.FABDBManager"
 OWNER_ONLY = "HM_WAREHOUSE_URL"
+SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 def airflow_environment(stack: Stack) -> dict[str, str]:
@@ -76,6 +77,10 @@ def _configuration(stack: Stack) -> dict[str, str]:
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # each step of a DAG waits for one of these; the default is 1 s
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # After a kill the tasks of a dead scheduler, or of a dead worker, are begun anew within a minute, not in five.
+        "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150",
@@ -92,7 +97,8 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
     """Airflow's connections, without the AIRFLOW_CONN_ in front."""
     warehouse = urlsplit(settings.required("warehouse_ingest_url"))
     spark_master = settings.spark_master
-    return {
+    mail = {} if settings.smtp_url is None else {"HM_SMTP": mail_connection(settings.smtp_url.get_secret_value())}
+    return mail | {
         "HM_WAREHOUSE": {
             "conn_type": "postgres",
             "host": warehouse.hostname,
@@ -123,6 +129,24 @@ def connections(settings: Settings) -> dict[str, dict[str, object]]:
             "conn_type": "http",
             "host": settings.alpha_vantage_url,
             "password": settings.required("alpha_vantage_api_key"),
+        },
+    }
+
+
+def mail_connection(url: str) -> dict[str, object]:
+    """The connection of the mail server that alerts go to: smtp://, smtp+starttls:// or smtps://."""
+    server = urlsplit(url)
+    return {
+        "conn_type": "smtp",
+        "host": server.hostname,
+        "port": server.port or SMTP_PORTS[server.scheme],
+        "login": unquote(server.username or ""),
+        "password": unquote(server.password or ""),
+        "extra": {
+            "disable_ssl": server.scheme != "smtps",
+            "disable_tls": server.scheme != "smtp+starttls",
+            "timeout": 15,
+            "retry_limit": 1,
         },
     }
 

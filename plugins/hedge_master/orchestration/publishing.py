@@ -41,11 +41,11 @@ def publish_planned(plan: Any, published: Asset, *, every_split: bool, urgent: b
     """
     weight = URGENT if urgent else 1
 
-    @task
-    def load_fx_rates() -> int:
-        from hedge_master.orchestration import tasks
+    @task(pool=API_POOL, priority_weight=weight)
+    def sync_fx_rates() -> str:
+        from hedge_master.orchestration import reference_tasks
 
-        return tasks.load_fx_rates()
+        return reference_tasks.sync_rates_of_run()
 
     @task(pool=API_POOL, priority_weight=weight)
     def sync_splits() -> dict[str, int]:
@@ -64,13 +64,14 @@ def publish_planned(plan: Any, published: Asset, *, every_split: bool, urgent: b
         return tasks.publish(market_date, first, until)
 
     @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def conclude_run() -> str:
+    def conclude_run(unreached: str) -> str:
         from hedge_master.orchestration import tasks
 
-        return tasks.conclude_run()
+        return tasks.conclude_run(unreached)
 
     chunks = list_chunks(plan)
     prices = publish_payloads.expand_kwargs(chunks)
-    plan >> [load_fx_rates(), sync_splits()] >> prices
-    # Also behind the list, which is there where the plan is: it runs where the day's budget let no price through.
-    [chunks, prices] >> conclude_run()
+    rates = sync_fx_rates()
+    plan >> [rates, sync_splits()] >> prices
+    # Behind the rates too, which are there where the plan is: it runs where the day's budget let no price through.
+    prices >> conclude_run(rates)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from hedge_master.ingestion import daily_plan, fx_rates, history_plan, lag, plan, publisher, splits
+from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.conclusion import NothingNew, conclude
 from hedge_master.ingestion.ledger import Ledger
@@ -78,9 +78,10 @@ def plan_daily() -> Plan:
         for region, session in closed.items():
             if session.unsure:
                 log.warning("%s: all its symbols are asked, since %s", region, session.unsure)
-        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection))
-        asked_for_splits = splits.due(connection, [each.symbol for each in wanted], limits())
-    return _written("daily", market_date, wanted, len(asked_for_splits), dry_run=False)
+        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection, limits().per_day > 0))
+        with budget() as shared:
+            suspects = splits.due(connection, [each.symbol for each in wanted], shared.state().left)
+    return _written("daily", market_date, wanted, len(suspects), dry_run=False)
 
 
 def _written(
@@ -101,22 +102,14 @@ def _written(
     return {"market_date": market_date.isoformat(), "chunks": plan.chunks(len(wanted), limits())}
 
 
-def load_fx_rates() -> int:
-    """The ECB's rates up to the market date into market.fx_rates; returns how many were new."""
-    history = fx_rates.fetch_ecb_history(load_settings().ecb_rates_address)
-    market_date = start_run()
-    with warehouse() as connection:
-        return fx_rates.load_fx_rates(connection, market_date, history)
-
-
 def sync_planned_splits(every: bool) -> dict[str, int]:
     """SPLITS of planned symbols into market.splits, before their prices are read; `every`: of all of them, else as the
     day's budget advises. A symbol with a new split gets its full history in this run, where it had one."""
-    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+    with alpha_vantage() as client, budget() as shared, warehouse() as calls, warehouse() as connection:
         planned = [each.symbol for each in plan.unsettled(connection, run_id())]
-        wanted = planned if every else splits.due(connection, planned, limits())
+        wanted = planned if every else splits.due(connection, planned, shared.state().left)
         report = splits.sync_splits(client, calls, connection, wanted, run_id())
-        if daily_plan.full_is_allowed(connection):
+        if daily_plan.full_is_allowed(connection, limits().per_day > 0):
             plan.pull_whole(connection, run_id(), report.changed_symbols, "a new split")
     return report.counts()
 
@@ -144,15 +137,17 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
     return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
 
 
-def conclude_run() -> str:
-    """Close the run's account. Skipped with a note where the day's budget did not reach; fails where nothing new came
-    although markets have closed a session."""
+def conclude_run(rates_unreached: str) -> str:
+    """Close the run's account. Fails where nothing new came although markets have closed a session, and where the
+    bank's rates could not be had; skipped with a note where the day's budget did not reach."""
     with warehouse() as connection, budget() as shared:
         state = shared.state()
         try:
             outcome = conclude(connection, run_id(), state)
         except NothingNew as error:  # another try of this task would find the same
             raise AirflowFailException(str(error)) from None
+    if rates_unreached:
+        raise AirflowFailException(f"{outcome.note(state)}; {rates_unreached}")
     if outcome.left:
         raise AirflowSkipException(outcome.note(state))
     return outcome.note(state)

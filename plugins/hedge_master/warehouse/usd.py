@@ -32,8 +32,15 @@ repriced as (
         and (stored.close_usd, stored.fx_date) is distinct from (priced.close_usd, priced.rate_date)
     returning stored.symbol_id, stored.day
 ),
+-- Weeks that follow one another share an island: a rate of 2001 and one of today mark two spans, not all between.
+weeks as (
+    select symbol_id, day, (day - date '0001-01-01') / 7 as week from repriced
+),
+islands as (
+    select symbol_id, day, week - dense_rank() over (partition by symbol_id order by week) as island from weeks
+),
 marked as (
-    select market.mark_changed_weeks(symbol_id, min(day), max(day), 'usd') from repriced group by symbol_id
+    select market.mark_changed_weeks(symbol_id, min(day), max(day), 'usd') from islands group by symbol_id, island
 )
 select (select count(*) from repriced), (select count(*) from marked)
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from hedge_master.local_stack.airflow_environment import airflow_environment
 from hedge_master.local_stack.environment import load_environment, with_login
@@ -137,6 +138,25 @@ def test_airflows_connections_are_json_that_airflow_reads(stack: Stack) -> None:
     assert given["DBT_USER"] == "hm_dbt"
     assert given["AIRFLOW__COSMOS__CACHE_DIR"].startswith(str(stack.folders.home))
     assert given["DBT_READER"] == "hm_reader"
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "plain", "without_starttls"),
+    [
+        ("smtp://mail.example.com", 25, True, True),
+        ("smtp+starttls://me:p%40ss@mail.example.com", 587, True, False),
+        ("smtps://me:p%40ss@mail.example.com:4650", 4650, False, True),
+    ],
+)
+def test_the_mail_server_is_a_connection_of_airflow(
+    stack: Stack, url: str, port: int, plain: bool, without_starttls: bool
+) -> None:
+    settings = stack.settings.model_copy(update={"smtp_url": SecretStr(url)})
+    server = json.loads(airflow_environment(replace(stack, settings=settings))["AIRFLOW_CONN_HM_SMTP"])
+    assert (server["conn_type"], server["host"], server["port"]) == ("smtp", "mail.example.com", port)
+    assert (server["extra"]["disable_ssl"], server["extra"]["disable_tls"]) == (plain, without_starttls)
+    assert server["password"] == ("p@ss" if "@mail" in url else "")
+    assert "AIRFLOW_CONN_HM_SMTP" not in airflow_environment(stack)
 
 
 def test_superset_sees_of_the_warehouse_the_reader_only(stack: Stack) -> None:

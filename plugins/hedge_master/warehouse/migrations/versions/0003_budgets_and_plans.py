@@ -108,6 +108,7 @@ create table market.planned_calls (
     reason text not null,
     last_bar date,
     session date,
+    awaited boolean not null default false,
     primary key (run_id, position),
     unique (run_id, symbol)
 );
@@ -115,6 +116,8 @@ comment on column market.planned_calls.position is 'the order of asking: where t
 comment on column market.planned_calls.reason is 'why the symbol is asked';
 comment on column market.planned_calls.last_bar is 'the newest bar that was known when the run was planned';
 comment on column market.planned_calls.session is 'the newest session that its market had closed; null: no calendar';
+comment on column market.planned_calls.awaited is
+    'nobody had a bar of that session yet: a run to which none of them comes has read old data';
 """
 
 

@@ -1,0 +1,265 @@
+"""Which symbols a day asks for and why, and what its end says; each case by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.ingestion.budget import BudgetState, Limits
+from hedge_master.ingestion.conclusion import NothingNew, Outcome, conclude
+from hedge_master.ingestion.daily_plan import full_is_allowed, plan_daily
+from hedge_master.ingestion.history_plan import Choice, UnknownSymbols, plan_history
+from hedge_master.ingestion.plan import PlannedCall, estimate, unsettled, write_plan
+from hedge_master.markets.sessions import ClosedSession, closed_sessions
+
+FRIDAY, MONDAY = date(2020, 6, 12), date(2020, 6, 15)
+NIGHT = datetime(2020, 6, 15, 22, 25, tzinfo=UTC)
+CLOSED = {"United States": ClosedSession(MONDAY, NIGHT - timedelta(hours=2))}
+RESET = datetime(2020, 6, 16, 4, tzinfo=UTC)
+
+
+class Market:
+    """Symbols, bars, splits and calls, put into the warehouse in one line each."""
+
+    def __init__(self, warehouse: Connection) -> None:
+        self._warehouse = warehouse
+        self._calls = 0
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._warehouse, self._warehouse.cursor() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def symbol(self, name: str, last_bar: date | None = None, provisional: bool = False, **columns: str) -> None:
+        values = {"region": "United States", "currency": "USD", "type": "Equity", "status": "active"} | columns
+        ((symbol_id,),) = self.ask(
+            """insert into market.symbols (symbol, name, type, region, timezone, currency, status, first_seen, added_at)
+            values (%s, %s, %s, %s, 'US/Eastern', %s, %s, '2020-01-01', '2020-01-01') returning symbol_id""",
+            *(name, name, values["type"], values["region"], values["currency"], values["status"]),
+        )
+        if last_bar is not None:
+            self.ask(
+                """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, batch_id,
+                known_since, provisional) values (%s, %s, 1, 1, 1, 1, 1, 1, 1, now(), %s)""",
+                *(symbol_id, last_bar, provisional),
+            )
+
+    def answered(
+        self,
+        name: str,
+        outputsize: str,
+        at: datetime,
+        last_bar: date | None,
+        run: str = "before",
+        rows: int = 100,
+        gap_after: date | None = None,
+        outcome: str = "published",
+    ) -> None:
+        self._calls += 1
+        self.ask(
+            """insert into market.api_calls (request_id, run_id, purpose, function, outputsize, symbol, requested_at,
+            market_time, outcome, rows, last_bar, gap_after, topic, partition, kafka_offset)
+            values (gen_random_uuid(), %s, 'daily', 'TIME_SERIES_DAILY', %s, %s, %s, %s, %s, %s, %s, %s, 't', 0, %s)""",
+            *(run, outputsize, name, at, at, outcome, rows, last_bar, gap_after),
+            self._calls if outcome == "published" else None,
+        )
+
+    def split(self, name: str, known_since: datetime) -> None:
+        self.ask(
+            """insert into market.splits select symbol_id, '2020-06-15', 2, %s from market.symbols
+            where symbol = %s""",
+            *(known_since, name),
+        )
+
+
+@pytest.fixture
+def market(ingest: Connection) -> Market:
+    return Market(ingest)
+
+
+def at(day: int) -> datetime:
+    return datetime(2020, 6, day, 22, 25, tzinfo=UTC)
+
+
+def planned(warehouse: Connection, full: bool = True, closed: Any = CLOSED) -> dict[str, tuple[str, str]]:
+    with warehouse:
+        return {call.symbol: (call.outputsize, call.reason) for call in plan_daily(warehouse, closed, full)}
+
+
+def test_a_symbol_is_asked_once_its_market_has_closed_a_session_since_its_last_bar(
+    market: Market, ingest: Connection
+) -> None:
+    for name, last_bar in (("OLD", FRIDAY), ("UP", MONDAY)):
+        market.symbol(name, last_bar)
+        market.answered(name, "full", at(12), last_bar)
+        market.answered(name, "compact", at(12), last_bar)
+    market.symbol("OPEN", MONDAY, provisional=True)
+    market.answered("OPEN", "full", at(12), MONDAY)
+    market.symbol("NEW")
+    market.symbol("ELSEWHERE", MONDAY, region="Atlantis")
+    market.answered("ELSEWHERE", "full", at(12), MONDAY)
+    assert planned(ingest) == {
+        "NEW": ("compact", "never asked"),
+        "OLD": ("compact", "its market closed a session on 2020-06-15"),
+        "OPEN": ("compact", "its last bar was not final"),
+        "ELSEWHERE": ("compact", "no calendar for Atlantis"),
+    }
+
+
+def test_a_published_answer_that_the_stream_has_not_read_yet_counts(market: Market, ingest: Connection) -> None:
+    market.symbol("AAA", FRIDAY)
+    market.answered("AAA", "full", at(15), MONDAY)
+    assert planned(ingest) == {}
+
+
+def test_the_stalest_goes_first_and_a_stock_that_no_longer_trades_does_not_for_ever(
+    market: Market, ingest: Connection
+) -> None:
+    """DEAD has had no bar since March, but it was asked on Friday; SLOW was last asked on Wednesday."""
+    market.symbol("DEAD", date(2020, 3, 2))
+    market.answered("DEAD", "full", at(12), date(2020, 3, 2))
+    market.symbol("SLOW", date(2020, 6, 10))
+    market.answered("SLOW", "full", at(10), date(2020, 6, 10))
+    market.symbol("NEVER")
+    assert list(planned(ingest)) == ["NEVER", "SLOW", "DEAD"]
+
+
+def test_a_symbol_that_the_api_has_nothing_of_is_left_alone_for_a_week(market: Market, ingest: Connection) -> None:
+    market.symbol("GHOST")
+    market.answered("GHOST", "compact", at(9), None, rows=0, outcome="nothing_there")
+    market.ask("insert into market.market_dates values ('before', '2020-06-09', 'sample market')")
+    market.ask("insert into market.market_dates values ('now', '2020-06-15', 'sample market')")
+    assert planned(ingest) == {}
+    market.ask("update market.market_dates set market_date = '2020-06-16' where run_id = 'now'")
+    assert planned(ingest) == {"GHOST": ("compact", "its market closed a session on 2020-06-15")}
+
+
+def test_whole_histories_come_by_themselves_where_the_plan_has_them(market: Market, ingest: Connection) -> None:
+    market.symbol("LONG", MONDAY)
+    market.answered("LONG", "compact", at(15), MONDAY, rows=100)
+    market.symbol("YOUNG", MONDAY)
+    market.answered("YOUNG", "compact", at(15), MONDAY, rows=12)
+    market.symbol("SPLIT", MONDAY)
+    market.answered("SPLIT", "full", at(12), FRIDAY)
+    market.answered("SPLIT", "compact", at(15), MONDAY)
+    market.split("SPLIT", at(14))
+    market.symbol("GAP", MONDAY)
+    market.answered("GAP", "full", at(10), date(2020, 1, 2))
+    market.answered("GAP", "compact", at(15), MONDAY, gap_after=date(2020, 1, 2))
+    assert planned(ingest) == {
+        "LONG": ("full", "no history yet"),
+        "SPLIT": ("full", "a new split"),
+        "GAP": ("full", "nothing known after 2020-01-02"),
+    }
+    assert planned(ingest, full=False) == {}
+    with ingest:
+        missing = {call.symbol: call.reason for call in plan_history(ingest, Choice())}
+    assert missing == {
+        "LONG": "no history yet",
+        "YOUNG": "no history yet",
+        "SPLIT": "a new split",
+        "GAP": "nothing known after 2020-01-02",
+    }
+
+
+def test_a_backfill_asks_for_what_its_form_names(market: Market, ingest: Connection) -> None:
+    market.symbol("A.LON", region="United Kingdom", currency="GBX")
+    market.symbol("B", type="ETF")
+    market.symbol("C")
+    market.answered("C", "full", at(12), FRIDAY)
+
+    def symbols(**chosen: Any) -> list[str]:
+        with ingest:
+            return [call.symbol for call in plan_history(ingest, Choice(**chosen))]
+
+    assert symbols() == ["A.LON", "B"]
+    assert symbols(regions=["United Kingdom"]) == symbols(currencies=["GBX"]) == ["A.LON"]
+    assert symbols(types=["ETF"]) == ["B"]
+    assert symbols(refresh=True) == ["A.LON", "B", "C"]
+    assert symbols(refresh=True, limit=2) == ["A.LON", "B"]
+    assert symbols(symbols=["C"]) == []
+    with pytest.raises(UnknownSymbols, match=r"symbols: X, Y not in market\.symbols"):
+        symbols(symbols=["B", "X", "Y"])
+
+
+def test_full_histories_are_no_more_asked_for_once_the_api_has_said_that_the_plan_has_none(
+    market: Market, ingest: Connection
+) -> None:
+    with ingest:
+        assert full_is_allowed(ingest, daily_budget=False)
+        assert not full_is_allowed(ingest, daily_budget=True), "a free key has to show that it can"
+    now = datetime.now(UTC)
+    market.answered("A", "full", now - timedelta(days=2), None, outcome="refused")
+    market.ask("update market.api_calls set error = 'FullHistoryIsPremium: buy a plan'")
+    with ingest:
+        assert not full_is_allowed(ingest, daily_budget=False)
+    market.answered("A", "full", now - timedelta(days=1), FRIDAY)
+    with ingest:
+        assert full_is_allowed(ingest, daily_budget=False)
+        assert full_is_allowed(ingest, daily_budget=True)
+
+
+def conclusion(market: Market, ingest: Connection, calls: list[PlannedCall], budget: BudgetState) -> Outcome:
+    with ingest:
+        cost = estimate(len(calls), Limits(per_day=25), budget, NIGHT)
+        write_plan(ingest, "run", "daily", MONDAY, calls, cost)
+    return conclude(ingest, "run", budget)
+
+
+def test_a_day_that_did_not_reach_says_how_many_are_left_and_when_it_goes_on(
+    market: Market, ingest: Connection
+) -> None:
+    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY, awaited=True) for name in ("A", "B", "C")]
+    market.answered("A", "compact", at(15), MONDAY, run="run")
+    spent = BudgetState(25, 0, RESET)
+    outcome = conclusion(market, ingest, calls, spent)
+    assert outcome == Outcome(planned=3, left=2, awaited=1, came=1)
+    assert outcome.note(spent) == "2 of 3 left, budget resets at 2020-06-16 04:00 UTC"
+    assert market.ask("select note, ended_at is not null from market.ingest_runs") == [(outcome.note(spent), True)]
+    with ingest:
+        assert [call.symbol for call in unsettled(ingest, "run")] == ["B", "C"]
+
+
+def test_a_trading_day_on_which_only_old_bars_came_fails(market: Market, ingest: Connection) -> None:
+    """Both markets have closed Monday's session; the API still ends with Friday."""
+    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY, awaited=True) for name in ("A", "B")]
+    for name in ("A", "B"):
+        market.answered(name, "compact", at(15), FRIDAY, run="run")
+    with pytest.raises(NothingNew, match="2 symbols whose markets have closed a session were answered"):
+        conclusion(market, ingest, calls, BudgetState(2, None, RESET))
+    assert market.ask("select count(*) from market.ingest_runs where ended_at is not null") == [(1,)], "it is closed"
+
+
+def test_where_no_session_was_awaited_old_bars_are_no_failure(market: Market, ingest: Connection) -> None:
+    calls = [PlannedCall("A", "compact", "its last bar was not final", MONDAY, MONDAY)]
+    market.answered("A", "compact", at(15), MONDAY, run="run")
+    assert conclusion(market, ingest, calls, BudgetState(1, None, RESET)).left == 0
+
+
+def test_a_market_of_which_nobody_has_the_newest_session_is_awaited(market: Market, ingest: Connection) -> None:
+    """In London nobody has Monday's bar. In New York somebody has: OLD may just not have traded. Oslo died in March."""
+    for name, region, last_bar in (
+        ("L1.LON", "United Kingdom", FRIDAY),
+        ("L2.LON", "United Kingdom", date(2020, 6, 9)),
+        ("OLD", "United States", FRIDAY),
+        ("UP", "United States", MONDAY),
+        ("O.OSL", "Oslo", date(2020, 3, 2)),
+    ):
+        market.symbol(name, last_bar, region=region)
+        market.answered(name, "full", at(12), last_bar)
+    closed = closed_sessions(datetime(2020, 6, 15, 22, tzinfo=UTC), ["United Kingdom", "United States", "Oslo"])
+    with ingest:
+        awaited = {call.symbol: call.awaited for call in plan_daily(ingest, closed, full=True)}
+    assert awaited == {"L1.LON": True, "L2.LON": True, "OLD": False, "O.OSL": False}
+
+
+def test_the_exchanges_calendars_say_what_has_closed(market: Market, ingest: Connection) -> None:
+    """On Youth Day, 16 June 2020, Johannesburg is shut: its symbols have Monday's bar and are not asked."""
+    for name, region in (("J.JNB", "Johannesburg"), ("L.LON", "United Kingdom")):
+        market.symbol(name, MONDAY, region=region)
+        market.answered(name, "full", at(15), MONDAY)
+    closed = closed_sessions(datetime(2020, 6, 16, 22, tzinfo=UTC), ["Johannesburg", "United Kingdom"])
+    assert planned(ingest, closed=closed) == {"L.LON": ("compact", "its market closed a session on 2020-06-16")}
