@@ -9,6 +9,7 @@ See docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ from planning import planning_seconds
 from publishing import Bench
 from publishing_task import DAY
 from services import broker, warehouse
+
+from hedge_master.settings import Settings
 
 FEW, MANY = 1_000, 10_000
 TEMPLATES = 8
@@ -55,21 +58,31 @@ def publishing_figures(bench: Bench, quick: bool) -> list[Figure]:
     ]
 
 
+def planning_figures(settings: Settings) -> list[Figure]:
+    _say("planning")
+    return [Figure(name, seconds, "at most", 2.0, "s") for name, seconds in planning_seconds(settings).items()]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{FEW:,} symbols only")
     quick = parser.parse_args(argv).quick
+    signal.signal(signal.SIGTERM, _end)
     with ExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="hm-benchmark-")))
         make(home / "payloads", FEW if quick else MANY, TEMPLATES, date.fromisoformat(DAY))
         stack = opened.enter_context(warehouse(home / "postgres"))
+        # First, since its warehouse has to be empty.
+        planning = planning_figures(stack.settings)
         kafka_servers = opened.enter_context(broker(home / "kafka"))
-        figures = publishing_figures(Bench(stack, kafka_servers, home / "payloads", home), quick)
-        figures += [
-            Figure(name, seconds, "at most", 2.0, "s") for name, seconds in planning_seconds(stack.settings).items()
-        ]
+        figures = [*publishing_figures(Bench(stack, kafka_servers, home / "payloads", home), quick), *planning]
     print(table(figures))
     return 0 if all(figure.passes for figure in figures) else 1
+
+
+def _end(_number: int, _frame: object) -> None:
+    """Ends as Ctrl-C does: what was started is stopped."""
+    raise KeyboardInterrupt
 
 
 def _say(line: str) -> None:
