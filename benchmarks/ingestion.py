@@ -28,6 +28,7 @@ from services import broker, warehouse
 from hedge_master.settings import Settings
 
 FEW, MANY = 1_000, 10_000
+WARM_UP = 10  # a broker's first producer of all waits for seconds, until a coordinator has been made
 TEMPLATES = 8
 FAULTS = "rate=0.05,seed=7,kinds=transient"
 KILLS = 3
@@ -38,6 +39,7 @@ def publishing_figures(bench: Bench, quick: bool) -> list[Figure]:
     """Budget, memory and calls. Megabytes are those above a task that does nothing."""
     empty = bench.empty_task_megabytes()
     _say(f"an empty task: {empty:.0f} MB at its peak")
+    bench.run("warm-up", WARM_UP)
     figures = []
     for symbols in (FEW,) if quick else (FEW, MANY):
         plain = bench.run(f"publish-{symbols}", symbols)
