@@ -68,9 +68,10 @@ def publish_prices(
     A compact answer that begins behind the last bar that was known leaves a gap: the full history is asked for at once,
     where the plan of the key allows it. A symbol that the API does not know is counted and left; a spent daily budget
     ends the chunk early. `calls_per_minute` is the budget's pace, for the number of calls in flight; `progress` says a
-    line on the whole run, for the log. Raises PublishingFailed where the broker did not take a message, where calls were
-    made and nothing was published, or where too many failed; KeyRefused at once, and so PremiumOnly where the run
-    `needs_full` histories.
+    line on the whole run, for the log.
+
+    Raises PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or
+    where too many failed; KeyRefused at once, and so PremiumOnly where the run `needs_full` histories.
     """
     pace = IN_FLIGHT[1] if calls_per_minute is None else math.ceil(calls_per_minute / 60 * ANSWER_SECONDS)
     in_flight = min(max(pace, IN_FLIGHT[0]), IN_FLIGHT[1])
