@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = (4, 32)  # at least, at most
 ANSWER_SECONDS = 3  # as long may an answer take before calls in flight are too few for the pace
-UNCONFIRMED_BYTES = 32 * 1024 * 1024  # bounds memory: a full answer is about 1 MB
+UNCONFIRMED_BYTES = 8 * 1024 * 1024  # bounds memory: a full answer is about 1 MB, and stands in it twice
 FLUSH_SECONDS = 120
 PROGRESS_SECONDS = 30
 
