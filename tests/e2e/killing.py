@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import psutil
@@ -17,6 +18,8 @@ from demo_stack import Demo
 
 from hedge_master.ingestion.topics import PRICE_HISTORY
 from hedge_master.local_stack.airflow_api import AirflowApi, Run
+from hedge_master.local_stack.folders import Folders
+from hedge_master.local_stack.supervision import RUNNING, Supervisor
 
 SYNC, HISTORY = "sync_symbols", "backfill_price_history"
 VICTIMS = ("task", "task", "scheduler", "task", "triggerer", "task", "task", "scheduler", "triggerer", "task")
@@ -85,39 +88,31 @@ def published(demo: Demo) -> int:
 def kill(demo: Demo, victim: str) -> bool:
     """True where there was one to kill."""
     found = task_processes(demo) if victim == "task" else service_processes(demo, victim)
-    for process in found:
-        process.send_signal(signal.SIGKILL)
+    for number in found:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
     return bool(found)
 
 
-def task_processes(demo: Demo) -> list[psutil.Process]:
+def task_processes(demo: Demo) -> set[int]:
     """The process of publish_payloads, known by its connections to the warehouse."""
     sessions = demo.ask(
-        """select distinct client_port from pg_stat_activity
+        """select client_port from pg_stat_activity
         where application_name = 'hedge_master backfill_price_history.publish_payloads'"""
     )
     ports = {port for (port,) in sessions}
-    return [process for process in own_processes(demo) if ports & local_ports(process)]
+    return {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.pid and connection.raddr and connection.raddr.port == demo.port("POSTGRES")
+        if connection.laddr.port in ports
+    }
 
 
-def service_processes(demo: Demo, name: str) -> list[psutil.Process]:
-    return [process for process in own_processes(demo) if process.cmdline()[-1:] == [name]]
-
-
-def own_processes(demo: Demo) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("HM_HOME") == str(demo.home) and "airflow" in " ".join(process.cmdline()):
-                yield process
-        except (psutil.AccessDenied, psutil.NoSuchProcess):
-            continue
-
-
-def local_ports(process: psutil.Process) -> set[object]:
-    try:
-        return {connection.laddr.port for connection in process.net_connections("tcp") if connection.laddr}
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        return set()
+def service_processes(demo: Demo, name: str) -> set[int]:
+    """The process of an Airflow service, as its supervisor knows it."""
+    told = Supervisor(Folders(demo.home)).process(f"airflow-{name}")
+    return {int(told["pid"])} if told["statename"] == RUNNING else set()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 from demo_stack import Demo
+from key_search import places_of
 from killing import backfill_through_kills, history_messages
 
 from conftest import a_stack
@@ -21,6 +22,7 @@ from conftest import a_stack
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 DAYS = [date(2020, 6, day) for day in (15, 16, 17, 18, 19, 22, 23, 24, 25, 26)]
+FAULTS = "rate=0.1,seed=7,kinds=burst+html+http_500+http_503+truncated+cut_inside+other_symbol,echo_key=yes"
 TOLD = re.compile(
     r"^(\S+): ([\d,]+) bars of the day, ([\d,]+) late, ([\d,]+) corrected, ([\d,]+) rejected", re.MULTILINE
 )
@@ -62,8 +64,11 @@ def lived(demo: Demo, first_run: str) -> list[tuple[int, ...]]:
 @pytest.fixture(scope="module")
 def fresh(lived: list[tuple[int, ...]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Another stack, beside the first, whose market stands at the tenth day from its start. Its histories come through
-    ten kills: what the tests below compare was not harmed by them."""
-    stack = a_stack(tmp_path_factory.mktemp("fresh"), HM_SAMPLE_MARKET_DATE=DAYS[-1].isoformat())
+    ten kills, and a tenth of its calls is answered falsely, with the API key in the answer: what the tests below
+    compare was not harmed by any of it."""
+    stack = a_stack(
+        tmp_path_factory.mktemp("fresh"), HM_SAMPLE_MARKET_DATE=DAYS[-1].isoformat(), HM_SAMPLE_MARKET_FAULTS=FAULTS
+    )
     try:
         stack.finished("up")
         backfill_through_kills(stack)
@@ -107,6 +112,12 @@ def test_ten_kills_lost_no_symbol_and_bought_nothing_twice(fresh: Demo) -> None:
     placed = fresh.ask(f"select request_id, partition, kafka_offset {whole} and outcome = 'published'")
     assert history_messages(fresh) == {(UUID(str(call)), *place) for call, *place in placed}
     assert fresh.ask(f"select distinct outcome {whole} and outcome not in ('published', 'lost')") == []
+
+
+def test_false_answers_were_asked_again_and_the_key_that_they_named_is_nowhere(fresh: Demo) -> None:
+    ((retries,),) = fresh.ask("select sum(attempts - 1)::int from market.api_calls")
+    assert int(str(retries)) > 5
+    assert places_of(fresh, fresh.secret("SAMPLE_MARKET_API_KEY")) == []
 
 
 def test_the_prices_are_those_of_a_fresh_load_value_by_value(demo: Demo, fresh: Demo) -> None:

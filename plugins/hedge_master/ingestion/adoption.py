@@ -24,6 +24,13 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 30
 # Our clock and the broker's may differ: messages are looked for from a little before the call.
 CLOCK_TOLERANCE = timedelta(minutes=5)
+# Bounds memory: a fetch is compressed, and seven times as large once it is queued. One message that is larger than a
+# fetch comes whole all the same. A queue that is full is looked at again after 10 ms, not after a second.
+SMALL_FETCHES = {
+    "fetch.message.max.bytes": 256 * 1024,
+    "queued.max.messages.kbytes": MAX_MESSAGE_BYTES // 1024,
+    "fetch.queue.backoff.ms": 10,
+}
 ONE_ADOPTION_AT_A_TIME = 0x6164_6F70  # advisory lock: "adop"
 
 
@@ -103,8 +110,7 @@ def _messages_since(kafka_servers: str, moment: datetime) -> Iterator[Message]:
             "bootstrap.servers": kafka_servers,
             "group.id": "hedge-master-adoption",
             "enable.auto.commit": False,
-            "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-            "queued.max.messages.kbytes": 4 * MAX_MESSAGE_BYTES // 1024,
+            **SMALL_FETCHES,
         }
     )
     try:

@@ -6,6 +6,8 @@ tasks is small, a retry knows what is left, and an operator sees how far a run i
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +15,6 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
 from hedge_master.ingestion.budget import BudgetState, Limits
 
@@ -102,25 +103,23 @@ def write_plan(
                 cost.ends_at,
             ),
         )
-        execute_values(
-            cursor,
-            "insert into market.planned_calls "
-            "(run_id, position, symbol, outputsize, reason, last_bar, session, awaited) values %s",
-            [
-                (
-                    run_id,
-                    position,
-                    each.symbol,
-                    each.outputsize,
-                    each.reason,
-                    each.last_bar,
-                    each.session,
-                    each.awaited,
-                )
-                for position, each in enumerate(calls)
-            ],
-            page_size=5000,
+        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited"
+        rows = io.StringIO()
+        csv.writer(rows).writerows(
+            (
+                run_id,
+                position,
+                each.symbol,
+                each.outputsize,
+                each.reason,
+                each.last_bar,
+                each.session,
+                each.awaited,
+            )
+            for position, each in enumerate(calls)
         )
+        rows.seek(0)
+        cursor.copy_expert(f"copy market.planned_calls ({columns}) from stdin with (format csv)", rows)
 
 
 def chunks(symbols: int, limits: Limits) -> list[tuple[int, int]]:

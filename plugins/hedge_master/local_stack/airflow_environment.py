@@ -36,6 +36,8 @@ def airflow_environment(stack: Stack) -> dict[str, str]:
             "PYSPARK_PYTHON": PYTHON,
             "PYSPARK_DRIVER_PYTHON": PYTHON,
             "SPARK_LOCAL_IP": "127.0.0.1",
+            # A publishing task has 32 threads that each take a megabyte in turn: glibc would keep it in 16 arenas.
+            "MALLOC_ARENA_MAX": "2",
             "DO_NOT_TRACK": "1",
             "SCARF_ANALYTICS": "false",
             "PYTHONDONTWRITEBYTECODE": "",

@@ -1,0 +1,82 @@
+"""Where a secret stands in a stack: files, every table of every database, every Kafka message and header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+from confluent_kafka import Consumer, TopicPartition
+from demo_stack import Demo
+from psycopg2 import sql
+
+from hedge_master.ingestion.topics import TOPICS
+
+DATABASES = {"warehouse": ("hm_owner", "WAREHOUSE_OWNER_PASSWORD"), "airflow": ("airflow", "AIRFLOW_DATABASE_PASSWORD")}
+# The file that is made to hold it, and what is read by way of its own server.
+NOT_READ = ("secrets.env", "data/postgres", "data/kafka")
+
+
+def places_of(demo: Demo, secret: str) -> list[str]:
+    """Every place that holds `secret`, but for the one file of secrets."""
+    return [*files(demo, secret.encode()), *tables(demo, secret), *messages(demo, secret.encode())]
+
+
+def files(demo: Demo, secret: bytes) -> Iterator[str]:
+    for path in demo.home.rglob("*"):
+        inside = path.relative_to(demo.home).as_posix()
+        if path.is_file() and not inside.startswith(NOT_READ) and secret in read(path):
+            yield inside
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a socket's file, or one that has just gone
+        return b""
+
+
+def tables(demo: Demo, secret: str) -> Iterator[str]:
+    """Each row as text: so notes, XComs, rendered fields and the ledger's errors are all looked at."""
+    for database, (user, password) in DATABASES.items():
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=demo.port("POSTGRES"), dbname=database, user=user, password=demo.secret(password)
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                """select schemaname, tablename from pg_tables
+                where schemaname not in ('pg_catalog', 'information_schema') and has_table_privilege(
+                    format('%I.%I', schemaname, tablename), 'select')"""
+            )
+            found = cursor.fetchall()
+            assert len(found) > 20
+            for schema, table in found:
+                if (schema, table) == ("market", "prices"):  # numbers and dates, millions of them
+                    continue
+                cursor.execute(
+                    sql.SQL("select count(*) from {} as line where strpos(line::text, %s) > 0").format(
+                        sql.Identifier(schema, table)
+                    ),
+                    (secret,),
+                )
+                ((count,),) = cursor.fetchall()
+                if count:
+                    yield f"{database}.{schema}.{table}: {count} rows"
+        connection.close()
+
+
+def messages(demo: Demo, secret: bytes) -> Iterator[str]:
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{demo.port('KAFKA')}", "group.id": "key-search"})
+    try:
+        for topic in TOPICS:
+            for partition in consumer.list_topics(topic.name, timeout=30).topics[topic.name].partitions:
+                first, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=30)
+                consumer.assign([TopicPartition(topic.name, partition, first)])
+                for offset in range(first, end):
+                    message = consumer.poll(30)
+                    assert message is not None
+                    parts = [message.value(), message.key(), *(value for _, value in message.headers() or [])]
+                    if any(secret in bytes(part or b"") for part in parts):  # type: ignore[arg-type]
+                        yield f"{topic.name}[{partition}] {offset}"
+    finally:
+        consumer.close()
