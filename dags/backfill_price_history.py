@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, task
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.publishing import publish_planned
 from hedge_master.orchestration.wiring import DEFAULTS, PRICE_HISTORY_PUBLISHED, START, Tag
 
@@ -28,6 +29,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    on_failure_callback=RunFailed(),
     tags=[Tag.INGESTION, Tag.ON_DEMAND],
     params={
         "symbols": Param(

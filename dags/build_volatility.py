@@ -18,6 +18,7 @@ from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, 
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 from cosmos.operators.local import DbtRunOperationLocalOperator, DbtTestLocalOperator
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, RANKING_PUBLISHED, START, Tag
 from hedge_master.settings import REPO_ROOT, dbt_manifest, load_settings
 
@@ -44,6 +45,7 @@ with DAG(
     max_active_runs=1,
     # One more try is for a build that was interrupted; data that fail a test will fail it again.
     default_args=DEFAULTS | {"retries": 1, "retry_delay": timedelta(seconds=5)},
+    on_failure_callback=RunFailed(),
     tags=[Tag.MODELS],
 ):
     models = DbtTaskGroup(

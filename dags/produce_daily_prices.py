@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, task
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.publishing import publish_planned, sync_known_symbols
 from hedge_master.orchestration.wiring import DAILY_PRICES_PUBLISHED, DEFAULTS, Tag, daily_after_us_close
 
@@ -35,6 +36,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    on_failure_callback=RunFailed(),
     tags=[Tag.INGESTION, Tag.DAILY],
     params={
         "next_market_day": Param(

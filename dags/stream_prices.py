@@ -16,6 +16,7 @@ from __future__ import annotations
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import DAG, task
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.wiring import (
     DAILY_PRICES_PUBLISHED,
     DEFAULTS,
@@ -37,6 +38,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    on_failure_callback=RunFailed(),
     tags=[Tag.STREAM],
 ):
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.wiring import API_POOL, DEFAULTS, Tag
 from hedge_master.settings import load_settings
 
@@ -35,6 +36,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    on_failure_callback=RunFailed(),
     tags=[Tag.INGESTION, Tag.ON_DEMAND],
     params={
         "horizon": Param(

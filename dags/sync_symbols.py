@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, task
 
+from hedge_master.alerts.notifier import RunFailed
 from hedge_master.ingestion.searches import Generate
 from hedge_master.orchestration.wiring import API_POOL, DEFAULTS, START, Tag
 
@@ -31,6 +32,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
+    on_failure_callback=RunFailed(),
     tags=[Tag.INGESTION, Tag.ON_DEMAND],
     params={
         "keywords": Param(

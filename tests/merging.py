@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
 import stream_prices
 from hedge_master.ingestion.topics import Topic
 from hedge_master.warehouse.merge import Counts, merge_batch, next_offsets
+from kafka_reading import messages
 
 KAFKA = (
     "key binary, value binary, topic string, partition int, offset long, headers array<struct<key:string,value:binary>>"
@@ -20,11 +19,9 @@ KAFKA = (
 KafkaRow = tuple[bytes, bytes, str, int, int, list[tuple[str, bytes]]]
 
 
-def merge_messages(
-    spark: SparkSession, warehouse: Connection, url: str, topic: Topic, messages: list[KafkaRow]
-) -> Counts:
+def merge_messages(spark: SparkSession, warehouse: Connection, url: str, topic: Topic, rows: list[KafkaRow]) -> Counts:
     """`url`: the warehouse's address for the writers of staging; the connection commits."""
-    kafka = spark.createDataFrame(messages, KAFKA)
+    kafka = spark.createDataFrame(rows, KAFKA)
     judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
@@ -37,18 +34,5 @@ def merge_messages(
 
 def unread(kafka_servers: str, warehouse: Connection, topic: Topic) -> Iterator[KafkaRow]:
     """The topic's messages from the warehouse's offsets on."""
-    offsets = next_offsets(warehouse, topic)
-    consumer: Any = Consumer(
-        {"bootstrap.servers": kafka_servers, "group.id": "unread", "enable.auto.commit": False, "log_level": 0}
-    )
-    try:
-        for partition in consumer.list_topics(topic.name, timeout=30).topics[topic.name].partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=30)
-            start = offsets.get(partition, first)
-            consumer.assign([TopicPartition(topic.name, partition, start)])
-            for offset in range(start, end):
-                message = consumer.poll(30)
-                assert message is not None and message.offset() == offset
-                yield message.key(), message.value(), topic.name, partition, offset, message.headers()
-    finally:
-        consumer.close()
+    for each in messages(kafka_servers, topic.name, next_offsets(warehouse, topic)):
+        yield each.key, each.value, topic.name, each.partition, each.offset, each.headers

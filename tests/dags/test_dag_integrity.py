@@ -54,6 +54,7 @@ described = {
             task.task_id: [each.split() if each else [] for each in (task.select, task.exclude)]
             for task in dag.tasks if hasattr(task, "macro_name") is False and hasattr(task, "exclude")
         },
+        "tells": type(dag.on_failure_callback).__name__,
         "schedule": type(dag.schedule).__name__,
         "cron": getattr(dag.schedule, "expression", None),
         "starts": str(dag.start_date),
@@ -108,6 +109,7 @@ def test_a_dag_is_what_an_operator_expects(bag: dict[str, Any], dag_id: str) -> 
     assert dag["owner"] == "hedge-master"
     assert dag["runs"] == 1
     assert dag["catchup"] is False
+    assert dag["tells"] == "RunFailed"
     assert all(retries >= 1 for retries in dag["retries"])
     for heading in ("**What it does.**", "**When it fails.**"):
         assert heading in dag["doc"]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
-from confluent_kafka import Consumer, TopicPartition
 from demo_stack import Demo
 from psycopg2 import sql
 
 from hedge_master.ingestion.topics import TOPICS
+from kafka_reading import messages
 
 DATABASES = {"warehouse": ("hm_owner", "WAREHOUSE_OWNER_PASSWORD"), "airflow": ("airflow", "AIRFLOW_DATABASE_PASSWORD")}
 # The file that is made to hold it, and what is read by way of its own server.
@@ -19,7 +19,7 @@ NOT_READ = ("secrets.env", "data/postgres", "data/kafka")
 
 def places_of(demo: Demo, secret: str) -> list[str]:
     """Every place that holds `secret`, but for the one file of secrets."""
-    return [*files(demo, secret.encode()), *tables(demo, secret), *messages(demo, secret.encode())]
+    return [*files(demo, secret.encode()), *tables(demo, secret), *published(demo, secret.encode())]
 
 
 def files(demo: Demo, secret: bytes) -> Iterator[str]:
@@ -65,18 +65,8 @@ def tables(demo: Demo, secret: str) -> Iterator[str]:
         connection.close()
 
 
-def messages(demo: Demo, secret: bytes) -> Iterator[str]:
-    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{demo.port('KAFKA')}", "group.id": "key-search"})
-    try:
-        for topic in TOPICS:
-            for partition in consumer.list_topics(topic.name, timeout=30).topics[topic.name].partitions:
-                first, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=30)
-                consumer.assign([TopicPartition(topic.name, partition, first)])
-                for offset in range(first, end):
-                    message = consumer.poll(30)
-                    assert message is not None
-                    parts = [message.value(), message.key(), *(value for _, value in message.headers() or [])]
-                    if any(secret in bytes(part or b"") for part in parts):  # type: ignore[arg-type]
-                        yield f"{topic.name}[{partition}] {offset}"
-    finally:
-        consumer.close()
+def published(demo: Demo, secret: bytes) -> Iterator[str]:
+    for topic in TOPICS:
+        for each in messages(f"127.0.0.1:{demo.port('KAFKA')}", topic.name):
+            if any(secret in part for part in (each.value, each.key, *(value for _, value in each.headers))):
+                yield f"{topic.name}[{each.partition}] {each.offset}"

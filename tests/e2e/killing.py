@@ -13,13 +13,13 @@ from uuid import UUID
 
 import psutil
 import psycopg2
-from confluent_kafka import Consumer, TopicPartition
 from demo_stack import Demo
 
 from hedge_master.ingestion.topics import PRICE_HISTORY
 from hedge_master.local_stack.airflow_api import AirflowApi, Run
 from hedge_master.local_stack.folders import Folders
 from hedge_master.local_stack.supervision import RUNNING, Supervisor
+from kafka_reading import messages
 
 SYNC, HISTORY = "sync_symbols", "backfill_price_history"
 VICTIMS = ("task", "task", "scheduler", "task", "triggerer", "task", "task", "scheduler", "triggerer", "task")
@@ -145,17 +145,7 @@ def slowed(demo: Demo) -> Iterator[None]:
 
 def history_messages(demo: Demo) -> set[tuple[UUID, int, int]]:
     """Request id, partition and offset of every message in the topic of the histories."""
-    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{demo.port('KAFKA')}", "group.id": "kills"})
-    found = set()
-    try:
-        for partition in consumer.list_topics(PRICE_HISTORY.name, timeout=30).topics[PRICE_HISTORY.name].partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(PRICE_HISTORY.name, partition), timeout=30)
-            consumer.assign([TopicPartition(PRICE_HISTORY.name, partition, first)])
-            for _ in range(first, end):
-                message = consumer.poll(30)
-                assert message is not None
-                headers = dict(message.headers() or [])  # type: ignore[arg-type]
-                found.add((UUID(headers["request_id"].decode()), partition, int(message.offset() or 0)))
-    finally:
-        consumer.close()
-    return found
+    return {
+        (UUID(dict(each.headers)["request_id"].decode()), each.partition, each.offset)
+        for each in messages(f"127.0.0.1:{demo.port('KAFKA')}", PRICE_HISTORY.name)
+    }

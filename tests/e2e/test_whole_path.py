@@ -92,7 +92,8 @@ def test_every_message_and_every_row_is_accounted_for(demo: Demo, first_run: str
             where function = 'TIME_SERIES_DAILY' and outcome = 'published' group by topic"""
         )
     )
-    assert messages_in_kafka(demo) == published
+    # The daily run asks for nothing where the backfill beside it was faster.
+    assert {topic: count for topic, count in messages_in_kafka(demo).items() if count} == published
     assert demo.ask("select count(*) from market.prices") == demo.ask(
         "select sum(new)::bigint from market.ingest_batches"
     )

@@ -84,11 +84,12 @@ def test_each_day_adds_exactly_its_bars(lived: list[tuple[int, ...]]) -> None:
 
 
 def test_the_ten_days_have_corrections_a_late_bar_and_a_row_of_zeros(demo: Demo, lived: list[tuple[int, ...]]) -> None:
-    """SIMX6.LON: Monday's bar is put right on Thursday 18 June, Wednesday's comes on Friday. SIMX7.JNB: Youth Day."""
+    """SIMX6.LON: Monday's bar is put right on Thursday 18 June, Wednesday's comes on Friday. SIMX7.JNB: the zeros of
+    Youth Day, Tuesday, come with the answer of Wednesday, since nobody asks for a market that is shut."""
     late, changed, rejected = ([day[column] for day in lived] for column in (1, 2, 3))
     assert changed[3] >= 1
     assert late[4] >= 1
-    assert rejected[1] >= 1
+    assert rejected[2] >= 1
     corrected = demo.ask(
         """select count(*) from market.price_revisions join market.symbols using (symbol_id)
         where symbol = 'SIMX6.LON' and day = '2020-06-15'"""

@@ -148,7 +148,8 @@ def test_whole_histories_come_by_themselves_where_the_plan_has_them(market: Mark
     market.split("SPLIT", at(14))
     market.symbol("GAP", MONDAY)
     market.answered("GAP", "full", at(10), date(2020, 1, 2))
-    market.answered("GAP", "compact", at(15), MONDAY, gap_after=date(2020, 1, 2))
+    market.answered("GAP", "compact", at(12), FRIDAY, gap_after=date(2020, 1, 2))
+    market.answered("GAP", "compact", at(15), MONDAY)  # a later answer without a gap of its own does not close it
     assert planned(ingest) == {
         "LONG": ("full", "no history yet"),
         "SPLIT": ("full", "a new split"),

@@ -16,7 +16,7 @@ from time import sleep
 from uuid import UUID, uuid4
 
 import psycopg2
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.adoption import Adopted, adopt_orphans
@@ -24,6 +24,7 @@ from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import Estimate, PlannedCall, unsettled, write_plan
 from hedge_master.ingestion.topics import PRICE_HISTORY
 from hedge_master.settings import Settings
+from kafka_reading import messages
 
 SYMBOLS = 100
 KILLS = 10
@@ -35,19 +36,11 @@ PROGRAM = Path(__file__).with_name("publishing_process.py")
 
 def messages_of(kafka_servers: str, run_id: str) -> dict[UUID, tuple[str, int, int]]:
     """Request id -> topic, partition, offset of every message of the run in the history topic."""
-    consumer = Consumer({"bootstrap.servers": kafka_servers, "group.id": "kills", "enable.auto.commit": False})
-    found: list[tuple[UUID, tuple[str, int, int]]] = []
-    for partition in consumer.list_topics(PRICE_HISTORY.name, timeout=30).topics[PRICE_HISTORY.name].partitions:
-        first, end = consumer.get_watermark_offsets(TopicPartition(PRICE_HISTORY.name, partition), timeout=30)
-        consumer.assign([TopicPartition(PRICE_HISTORY.name, partition, first)])
-        for _ in range(first, end):
-            message = consumer.poll(30)
-            assert message is not None
-            headers = dict(message.headers() or [])  # type: ignore[arg-type]
-            if headers["run_id"] == run_id.encode():
-                place = (PRICE_HISTORY.name, partition, int(message.offset() or 0))
-                found.append((UUID(headers["request_id"].decode()), place))
-    consumer.close()
+    found = [
+        (UUID(headers["request_id"].decode()), (PRICE_HISTORY.name, each.partition, each.offset))
+        for each in messages(kafka_servers, PRICE_HISTORY.name)
+        if (headers := dict(each.headers))["run_id"] == run_id.encode()
+    ]
     assert len(found) == len(dict(found)), "one message a request"
     return dict(found)
 

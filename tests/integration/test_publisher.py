@@ -21,6 +21,7 @@ from hedge_master.alpha_vantage.errors import (
     ServerFault,
     UnknownSymbol,
 )
+from hedge_master.ingestion import publisher
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import Estimate, PlannedCall, unsettled, write_plan
 from hedge_master.ingestion.publisher import PublishingFailed, publish_prices
@@ -206,6 +207,20 @@ def test_a_backfill_ends_at_the_first_word_that_the_plan_has_no_full_histories(
     with pytest.raises(FullHistoryIsPremium):
         publish_prices(api, producer, book, calls, "run/premium", MARKET_DATE, 60.0, needs_full=True)
     assert len(api.asked) < 10
+
+
+def test_the_log_has_the_line_of_the_whole_run(
+    producer: Producer, ledger: Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "PROGRESS_SECONDS", 0)
+    caplog.set_level("INFO")
+    api: Any = Api({f"S{number}": bars_from("2020-06-12") for number in range(6)})
+    calls = [PlannedCall(symbol, "compact", "stale") for symbol in api.script]
+    book = Ledger(ledger, "run/told", "daily")
+    publish_prices(api, producer, book, calls, "run/told", MARKET_DATE, 60.0, progress=lambda: "12 of 20 answered")
+    told = [record.getMessage() for record in caplog.records if "12 of 20" in record.getMessage()]
+    assert told[0] == "12 of 20 answered; 2 to go in this chunk"
+    assert told[-1] == "12 of 20 answered; 0 to go in this chunk"
 
 
 def test_a_run_that_brings_nothing_fails(producer: Producer, ledger: Connection) -> None:

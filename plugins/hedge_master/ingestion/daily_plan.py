@@ -30,7 +30,8 @@ select
     compact.outcome as compact_outcome,
     compact_run.market_date as compact_on,
     compact.rows as compact_rows,
-    compact.gap_after,
+    gap.gap_after,
+    gap.requested_at as gap_at,
     whole.requested_at as whole_at,
     newest_split.known_since as split_at,
     greatest(compact.requested_at, whole.requested_at) as answered_at,
@@ -41,12 +42,18 @@ left join lateral (
     where prices.symbol_id = symbols.symbol_id order by prices.day desc limit 1
 ) as newest_bar on true
 left join lateral (
-    select calls.requested_at, calls.run_id, calls.outcome, calls.last_bar, calls.rows, calls.gap_after
+    select calls.requested_at, calls.run_id, calls.outcome, calls.last_bar, calls.rows
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'compact'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
     order by calls.requested_at desc limit 1
 ) as compact on true
+left join lateral (
+    select calls.requested_at, calls.gap_after
+    from market.api_calls as calls
+    where calls.symbol = symbols.symbol and calls.gap_after is not null and calls.requested_at >= symbols.added_at
+    order by calls.requested_at desc limit 1
+) as gap on true
 left join market.market_dates as compact_run on compact_run.run_id = compact.run_id
 left join lateral (
     select calls.requested_at, calls.last_bar
@@ -82,7 +89,7 @@ reasoned as (
             when last_bar is null or last_bar < sessions.closed then 'its market closed a session on ' || closed
         end as compact_reason,
         case
-            when gap_after is not null and (whole_at is null or whole_at < compact_at)
+            when gap_after is not null and (whole_at is null or whole_at < gap_at)
                 then 'nothing known after ' || gap_after
             when whole_at is not null and split_at > whole_at then 'a new split'
             when whole_at is null and compact_rows >= {COMPACT_BARS} then 'no history yet'

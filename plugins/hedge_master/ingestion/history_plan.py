@@ -54,16 +54,15 @@ def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
             ) as whole on true
             left join lateral (
                 select calls.requested_at, calls.gap_after from market.api_calls as calls
-                where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
-                    and calls.outputsize = 'compact' and calls.outcome = 'published'
+                where calls.symbol = symbols.symbol and calls.gap_after is not null
                     and calls.requested_at >= symbols.added_at
                 order by calls.requested_at desc limit 1
-            ) as compact on true
+            ) as gap on true
             cross join lateral (
                 select case
                     when whole.requested_at is null then 'no history yet'
-                    when compact.gap_after is not null and compact.requested_at > whole.requested_at
-                        then 'nothing known after ' || compact.gap_after
+                    when gap.requested_at > whole.requested_at
+                        then 'nothing known after ' || gap.gap_after
                     when exists (
                         select from market.splits as splits
                         where splits.symbol_id = symbols.symbol_id and splits.known_since > whole.requested_at

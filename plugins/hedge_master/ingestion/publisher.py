@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -61,18 +61,21 @@ def publish_prices(
     market_date: date,
     calls_per_minute: float | None = None,
     needs_full: bool = False,
+    progress: Callable[[], str] | None = None,
 ) -> Published:
     """Ask for each symbol's prices and publish the answers untouched; returns when the broker confirmed all.
 
     A compact answer that begins behind the last bar that was known leaves a gap: the full history is asked for at once,
     where the plan of the key allows it. A symbol that the API does not know is counted and left; a spent daily budget
-    ends the chunk early. `calls_per_minute` is the budget's pace, for the number of calls in flight. Raises
-    PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or where
-    too many failed; KeyRefused at once, and so PremiumOnly where the run `needs_full` histories.
+    ends the chunk early. `calls_per_minute` is the budget's pace, for the number of calls in flight; `progress` says a
+    line on the whole run, for the log.
+
+    Raises PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or
+    where too many failed; KeyRefused at once, and so PremiumOnly where the run `needs_full` histories.
     """
     pace = IN_FLIGHT[1] if calls_per_minute is None else math.ceil(calls_per_minute / 60 * ANSWER_SECONDS)
     in_flight = min(max(pace, IN_FLIGHT[0]), IN_FLIGHT[1])
-    return _Publisher(client, producer, ledger, run_id, market_date, in_flight, needs_full).publish(calls)
+    return _Publisher(client, producer, ledger, run_id, market_date, in_flight, needs_full, progress).publish(calls)
 
 
 def message_headers(answer: Answer, symbol: str, request_id: UUID, run_id: str, market_date: date) -> dict[str, str]:
@@ -99,6 +102,7 @@ class _Publisher:
         market_date: date,
         in_flight: int,
         needs_full: bool,
+        progress: Callable[[], str] | None,
     ) -> None:
         self._client = client
         self._producer = producer
@@ -108,6 +112,7 @@ class _Publisher:
         self._in_flight = in_flight
         self._needs_full = needs_full
         self._has_full = True
+        self._progress = progress
         self._report = Published()
         self._unconfirmed_bytes = 0
         self._told_at = time.monotonic()
@@ -212,11 +217,7 @@ class _Publisher:
         """A line of progress every PROGRESS_SECONDS."""
         if time.monotonic() - self._told_at >= PROGRESS_SECONDS:
             self._told_at = time.monotonic()
-            report = self._report
-            log.info(
-                "%d asked, %d published, %d nothing there, %d failed, %d retries, %d to go in this chunk",
-                *(report.asked, report.published, report.nothing_there, report.failed, report.retries, waiting),
-            )
+            log.info("%s; %d to go in this chunk", self._progress() if self._progress else self._report, waiting)
 
     def _checked(self, unconfirmed: int) -> Published:
         report = self._report

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from hedge_master.ingestion.budget import BudgetState
@@ -73,11 +74,25 @@ class RunProgress:
     ends_at: datetime | None
     note: str | None
 
+    def __str__(self) -> str:
+        ends = "no end in sight" if self.ends_at is None else f"ends about {self.ends_at:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{self.answered:,} of {self.symbols:,} symbols answered, {self.calls_per_minute:,.0f} calls a minute, "
+            f"{self.retries:,} retries, {ends}"
+        )
+
 
 def recent_runs(cursor: Cursor, budget: BudgetState, calls_per_day: int, now: datetime) -> list[RunProgress]:
     """The NEWEST_RUNS publishing runs, newest first."""
     cursor.execute(RUNS, {"runs": NEWEST_RUNS, "function": FUNCTION, "now": now, "over": PACE_OVER})
     return [_run(row, budget, calls_per_day, now) for row in cursor.fetchall()]
+
+
+def line_of(warehouse: Connection, run_id: str, budget: BudgetState, calls_per_day: int) -> str:
+    """One line on a run that is under way, for its log: what the page shows of it."""
+    with warehouse.cursor() as cursor:
+        runs = recent_runs(cursor, budget, calls_per_day, datetime.now(UTC))
+    return next((str(run) for run in runs if run.run_id == run_id), f"{run_id} is none of the newest runs")
 
 
 def end_at_pace(

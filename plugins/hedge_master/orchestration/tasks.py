@@ -18,6 +18,7 @@ from hedge_master.ingestion.conclusion import NothingNew, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
 from hedge_master.markets.sessions import closed_sessions
+from hedge_master.operations.progress import line_of
 from hedge_master.orchestration.connections import (
     alpha_vantage,
     budget,
@@ -121,7 +122,7 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
         adopt_orphans(connection, load_settings().kafka_servers)
         waiting = plan.unsettled(connection, run, first, until)
     settled = until - first - len(waiting)
-    with alpha_vantage() as client, warehouse() as calls:
+    with alpha_vantage() as client, warehouse() as calls, budget() as shared:
         report = publisher.publish_prices(
             client,
             kafka_producer(),
@@ -131,6 +132,7 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
             date.fromisoformat(market_date),
             limits().calls_per_minute,
             needs_full=kind_is_history,
+            progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
         )
     if report.spent and not report.published and not settled:
         raise AirflowSkipException(f"the day's budget is spent: {report.left:,} symbols wait")
