@@ -35,8 +35,8 @@ def test_whole_days_only_end_with_a_whole_day() -> None:
 
 
 def test_a_chunk_is_no_longer_than_five_minutes_of_calls() -> None:
-    """At 75 a minute: 367 calls in five minutes; without a pace the most symbols of a chunk."""
-    assert chunks(800, Limits(per_minute=75)) == [(0, 367), (367, 734), (734, 800)]
+    """At 75 a minute: 367 calls in five minutes, two a symbol; without a pace the most symbols of a chunk."""
+    assert chunks(400, Limits(per_minute=75)) == [(0, 183), (183, 366), (366, 400)]
     assert chunks(800, Limits()) == [(0, CHUNK_SYMBOLS), (CHUNK_SYMBOLS, 800)]
     assert chunks(0, Limits()) == []
     assert chunks(2, Limits(per_day=25, per_second=1)) == [(0, 2)]
