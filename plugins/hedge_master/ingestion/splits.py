@@ -120,6 +120,10 @@ def _settle(
     ledger: Ledger, warehouse: Connection, report: SplitsReport, request_id: UUID, symbol: str, asking: Future[Answer]
 ) -> bool:
     """Store one answer or close its call; True when the day's budget is spent."""
+    fault = asking.exception()
+    if isinstance(fault, DailyLimitReached):  # neither asked nor failed, but left for a day that has calls
+        ledger.failed(request_id, fault)
+        return True
     report.asked += 1
     try:
         answer = asking.result()
@@ -133,7 +137,7 @@ def _settle(
             raise
         report.failed += 1
         log.warning("%s: %s: %s", symbol, type(error).__name__, error)
-        return isinstance(error, DailyLimitReached)
+        return False
     with warehouse:
         changed = store(warehouse, symbol, found)
     report.changed += changed
