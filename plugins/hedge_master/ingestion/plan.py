@@ -63,11 +63,16 @@ class Estimate:
 
 
 def estimate(calls: int, limits: Limits, budget: BudgetState, now: datetime) -> Estimate:
-    """How long `calls` take at the plan's pace, from `now` on, with what is left of today and whole days after it."""
+    """How long `calls` take at the plan's pace, from `now` on, with what is left of today and whole days after it.
+
+    A plan without a daily limit has nothing left where the API says that the day is spent: all waits for the next one.
+    """
     pace = limits.calls_per_minute
     minutes = calls / pace if pace else 0.0
     if budget.left is None or calls <= budget.left:
         return Estimate(calls, budget.left, pace, 1, now + timedelta(minutes=minutes))
+    if not limits.per_day:
+        return Estimate(calls, budget.left, pace, 2, budget.resets_at + timedelta(minutes=minutes))
     whole_days, last_calls = divmod(calls - budget.left, limits.per_day)
     days = whole_days + (1 if last_calls else 0)
     last_minutes = (last_calls or limits.per_day) / pace if pace else 0.0
