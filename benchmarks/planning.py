@@ -82,7 +82,7 @@ def planning_seconds(settings: Settings) -> dict[str, float]:
 
 
 def _planned_daily(warehouse: Connection, closed: Mapping[str, ClosedSession]) -> list[PlannedCall]:
-    return daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse))
+    return daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse, daily_budget=False))
 
 
 def _write(warehouse: Connection, wanted: Sequence[PlannedCall]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
-from typing import cast
+from types import TracebackType
+from typing import Self, cast
 
 import httpx
 import psycopg2
@@ -65,7 +65,7 @@ class Bench:
 
     def empty_task_megabytes(self) -> float:
         """Peak memory of a task that does nothing; the first process compiles, and is left out."""
-        peaks = [self._task("empty", "http://127.0.0.1:1").result()["peak_megabytes"] for _ in range(EMPTY_RUNS + 1)]
+        peaks = [self._result("empty", "http://127.0.0.1:1")["peak_megabytes"] for _ in range(EMPTY_RUNS + 1)]
         return median(peaks[1:])
 
     def run(self, name: str, symbols: int, faults: str = "none", kills: int = 0) -> Measured:
@@ -82,10 +82,9 @@ class Bench:
         options = ("--per-minute", str(CALLS_A_MINUTE), "--faults", faults)
         with payload_server(self.payloads, self.logs / f"{name}-server.log", *options) as address:
             for moment in moments:
-                killed = self._task(name, address, run_id, str(symbols))
-                self._wait_for(killed, run_id, moment)
-                killed.kill()
-            told = self._task(name, address, run_id, str(symbols)).result()
+                with self._task(name, address, run_id, str(symbols)) as killed:
+                    self._wait_for(killed, run_id, moment)
+            told = self._result(name, address, run_id, str(symbols))
             bought = httpx.get(f"{address}/faults", trust_env=False).json()["calls"]
         confirmed, seconds = self._confirmed(run_id)
         return Measured(confirmed, seconds, bought, told["peak_megabytes"])
@@ -93,6 +92,10 @@ class Bench:
     @property
     def _warehouse_url(self) -> str:
         return self.stack.settings.required("warehouse_ingest_url")
+
+    def _result(self, name: str, address: str, *arguments: str) -> Told:
+        with self._task(name, address, *arguments) as task:
+            return task.result()
 
     def _task(self, name: str, address: str, *arguments: str) -> TaskProcess:
         stack = stack_in(
@@ -125,7 +128,7 @@ class Bench:
 
 
 class TaskProcess:
-    """publishing_task.py as a process, which starts at once."""
+    """publishing_task.py as a process, which starts at once and is killed at the end of the block if it still runs."""
 
     def __init__(self, log: Path, environ: dict[str, str], *arguments: str) -> None:
         self.log = log
@@ -134,13 +137,18 @@ class TaskProcess:
                 [sys.executable, str(PROGRAM), *arguments], env=environ, stdout=file, stderr=subprocess.STDOUT
             )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
     @property
     def runs(self) -> bool:
         return self._process.poll() is None
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
 
     def result(self) -> Told:
         """What it told at its end. Raises RuntimeError with the end of its log where it failed."""

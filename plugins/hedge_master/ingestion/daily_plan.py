@@ -74,8 +74,9 @@ where symbols.ticker_until is null
 """
 
 # `full` where a whole history is wanted and the plan of the key has it, at most MOST_FULL_PULLS of them.
+# Materialized: else the planner sorts the symbols by region before it looks each of them up, all over the indexes.
 PLAN = f"""
-with candidates as ({CANDIDATES}),
+with candidates as materialized ({CANDIDATES}),
 reasoned as (
     select
         candidates.*,
