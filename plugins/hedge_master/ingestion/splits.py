@@ -21,6 +21,7 @@ from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 log = logging.getLogger(__name__)
 
 CALLS_IN_FLIGHT = 16
+LEAST_JUDGED = 20  # one symbol whose splits never come must not keep the prices of the others
 
 
 class SplitsUnknown(RuntimeError):
@@ -108,7 +109,7 @@ def sync_splits(
     """Ask for the splits of each symbol and store what changed, symbol by symbol.
 
     `calls` is the ledger's own connection (autocommit). Ends early where the day's budget is spent. Raises
-    SplitsUnknown where more than MOST_FAILED_SHARE of the calls failed, KeyRefused at once.
+    SplitsUnknown where more than MOST_FAILED_SHARE of the calls (of LEAST_JUDGED at least) failed, KeyRefused at once.
     """
     ledger = Ledger(calls, run_id, "splits")
     waiting = deque(symbols)
@@ -129,7 +130,7 @@ def sync_splits(
                     is_spent = True
                     report.left += 1
     report.left += len(waiting)
-    if report.failed > MOST_FAILED_SHARE * report.asked:
+    if report.failed > MOST_FAILED_SHARE * max(report.asked, LEAST_JUDGED):
         raise SplitsUnknown(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
     return report
 
