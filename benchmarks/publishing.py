@@ -18,6 +18,7 @@ from typing import Self, cast
 import httpx
 import psycopg2
 from payload_files import symbol_of
+from psycopg2.extras import execute_values
 from publishing_task import DAG_ID, DAY, Told
 from services import payload_server, stack_in
 
@@ -36,22 +37,23 @@ KILL_SEED = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: answers `confirmed` by the broker in `seconds` (from the first call to the last confirmation), `calls`
-    as the server counted them, retries too, and the peak memory of the process that ended it."""
+    """One run: answers that were `kept` (splits stored, histories confirmed by the broker) in `seconds`, from the first
+    call to the last confirmation; `calls` as the server counted them, retries too; and the peak memory of the process
+    that ended it."""
 
-    confirmed: int
+    kept: int
     seconds: float
     calls: int
     peak_megabytes: float
 
     @property
     def budget_share(self) -> float:
-        """Confirmed answers as a share of the calls that the plan allows in that time."""
-        return self.confirmed / (CALLS_A_MINUTE / 60 * self.seconds)
+        """Kept answers as a share of the calls that the plan allows in that time."""
+        return self.kept / (CALLS_A_MINUTE / 60 * self.seconds)
 
     @property
-    def calls_per_symbol(self) -> float:
-        return self.calls / self.confirmed
+    def calls_per_answer(self) -> float:
+        return self.calls / self.kept
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,20 @@ class Bench:
         """Publish `symbols` full payloads within CALLS_A_MINUTE, which the server enforces too.
 
         `faults` as HM_SAMPLE_MARKET_FAULTS. The process is killed with SIGKILL `kills` times, each at a random number
-        of confirmed answers, and started again.
+        of kept answers, and started again.
         """
         run_id = f"{DAG_ID}/{name}"
         calls = [PlannedCall(symbol_of(number), "full", "no history yet") for number in range(symbols)]
         with closing(psycopg2.connect(self._warehouse_url)) as warehouse, warehouse:
+            with warehouse.cursor() as cursor:
+                execute_values(
+                    cursor,
+                    """insert into market.symbols (symbol, name, type, region, timezone, currency, first_seen) values %s
+                    on conflict (symbol) do nothing""",
+                    [(call.symbol, "n", "Equity", "United States", "US/Eastern", "USD", DAY) for call in calls],
+                )
             write_plan(warehouse, run_id, "history", date.fromisoformat(DAY), calls, NO_COST)
-        moments = sorted(random.Random(KILL_SEED).sample(range(symbols), kills))  # noqa: S311 (no secret)
+        moments = sorted(random.Random(KILL_SEED).sample(range(2 * symbols), kills))  # noqa: S311 (no secret)
         options = ("--per-minute", str(CALLS_A_MINUTE), "--faults", faults)
         with payload_server(self.payloads, self.logs / f"{name}-server.log", *options) as address:
             for moment in moments:
@@ -86,8 +95,8 @@ class Bench:
                     self._wait_for(killed, run_id, moment)
             told = self._result(name, address, run_id, str(symbols))
             bought = httpx.get(f"{address}/faults", trust_env=False).json()["calls"]
-        confirmed, seconds = self._confirmed(run_id)
-        return Measured(confirmed, seconds, bought, told["peak_megabytes"])
+        kept, seconds = self._kept(run_id)
+        return Measured(kept, seconds, bought, told["peak_megabytes"])
 
     @property
     def _warehouse_url(self) -> str:
@@ -110,17 +119,18 @@ class Bench:
 
     def _wait_for(self, task: TaskProcess, run_id: str, answers: int) -> None:
         deadline = time.monotonic() + LONGEST_SECONDS
-        while self._confirmed(run_id)[0] < answers:
+        while self._kept(run_id)[0] < answers:
             if not task.runs or time.monotonic() > deadline:
                 raise RuntimeError(f"the task did not get to {answers} answers: {log_tail(task.log)}")
             time.sleep(0.05)
 
-    def _confirmed(self, run_id: str) -> tuple[int, float]:
+    def _kept(self, run_id: str) -> tuple[int, float]:
         """How many answers the ledger holds, and the seconds from the first call to the last confirmation."""
         with closing(psycopg2.connect(self._warehouse_url)) as warehouse, warehouse.cursor() as cursor:
             cursor.execute(
-                """select count(distinct symbol), coalesce(extract(epoch from max(finished_at) - min(requested_at)), 0)
-                from market.api_calls where run_id = %s and outcome = 'published'""",
+                """select count(distinct (function, symbol)),
+                    coalesce(extract(epoch from max(finished_at) - min(requested_at)), 0)
+                from market.api_calls where run_id = %s and outcome in ('published', 'stored')""",
                 (run_id,),
             )
             count, seconds = cursor.fetchone() or (0, 0)

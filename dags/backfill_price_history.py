@@ -89,4 +89,4 @@ with DAG(
 
         return tasks.plan_history(params)
 
-    publish_planned(plan_calls(), PRICE_HISTORY_PUBLISHED, every_split=True, urgent=False)
+    publish_planned(plan_calls(), PRICE_HISTORY_PUBLISHED, urgent=False)

@@ -61,5 +61,6 @@ with DAG(
         return tasks.plan_daily()
 
     plan = plan_calls()
-    sync_known_symbols(after=start_market_day()) >> plan
-    publish_planned(plan, DAILY_PRICES_PUBLISHED, every_split=False, urgent=True)
+    listed, searched = sync_known_symbols(after=start_market_day())
+    searched >> plan
+    publish_planned(plan, DAILY_PRICES_PUBLISHED, urgent=True, complaints=(listed, searched))

@@ -13,8 +13,8 @@ with a scheduled run.
 asked about once a quarter.
 
 **When it fails.** Run it again: it goes on with the companies that have no answer yet. More than 5% failed calls fail
-the run; see `market.api_calls` for what the API said. `report_left` is skipped, with a note, where companies are left:
-the limit or the day's calls did not reach, and the next run begins with them.
+the run; see `market.api_calls` for what the API said. `report_left` is skipped, with a note, where companies or
+the calendar are left: the limit or the day's calls did not reach, and the next run begins with them.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ with DAG(
         return reference_tasks.sync_reports(params)
 
     @task
-    def report_left(counts: dict) -> str:
+    def report_left(calendar: dict, reports: dict) -> str:
         from hedge_master.orchestration import reference_tasks
 
-        return reference_tasks.report_left(counts)
+        return reference_tasks.report_left(reports, calendar)
 
     # The calendar first: it tells whose day is over.
     calendar, reports = sync_calendar(), sync_reports()
     calendar >> reports
-    report_left(reports)
+    report_left(calendar, reports)

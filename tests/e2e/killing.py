@@ -98,7 +98,8 @@ def task_processes(demo: Demo) -> set[int]:
     """The process of publish_payloads, known by its connections to the warehouse."""
     sessions = demo.ask(
         """select client_port from pg_stat_activity
-        where application_name = 'hedge_master backfill_price_history.publish_payloads'"""
+        where application_name = 'hedge_master backfill_price_history.publish_payloads'""",
+        role="INGEST",  # a session is hidden from other roles
     )
     ports = {port for (port,) in sessions}
     return {

@@ -237,6 +237,12 @@ def test_a_budget_under_a_tenth_is_told_once_for_each_day_of_the_api() -> None:
     assert low_budget(BudgetState(900, None, RESET), calls_per_day=0, percent=10) is None
 
 
+def test_a_day_that_the_api_refuses_is_told_where_the_plan_has_no_daily_limit() -> None:
+    alert = low_budget(BudgetState(900, 0, RESET), calls_per_day=0, percent=10)
+    assert alert is not None
+    assert alert.subject == "Hedge Master: no API calls left today"
+
+
 def add_batch(warehouse: Connection, delivered: int, rejected: int, topic: str = "prices") -> None:
     with warehouse.cursor() as cursor:
         cursor.execute(

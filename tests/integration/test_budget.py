@@ -87,12 +87,23 @@ def test_what_the_api_says_of_the_day_counts_more_than_what_we_counted(connect: 
     clock = Clock(EVENING)
     budget, *_ = budgets(connect, Limits(per_day=25), clock)
     budget.reserve()
-    budget.refused_for_today()
+    budget.refused_for_today(EVENING)
     assert budget.state().left == 0
     with pytest.raises(DailyLimitReached):
         budget.reserve()
     clock.moment = MIDNIGHT
     budget.reserve()
+
+
+def test_a_call_of_last_night_that_is_refused_after_midnight_leaves_the_new_day_whole(
+    connect: list[Connection],
+) -> None:
+    clock = Clock(MIDNIGHT + timedelta(seconds=1))
+    budget, *_ = budgets(connect, Limits(per_day=25), clock)
+    budget.refused_for_today(MIDNIGHT - timedelta(seconds=1))
+    assert budget.state().left == 25
+    clock.moment = MIDNIGHT - timedelta(seconds=1)
+    assert budget.state().left == 0
 
 
 def test_many_threads_of_many_runs_never_get_more_than_the_day_has(

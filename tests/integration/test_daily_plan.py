@@ -9,7 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState, Limits
-from hedge_master.ingestion.conclusion import NothingNew, Outcome, conclude
+from hedge_master.ingestion.conclusion import NothingNew, Outcome, TooManyFailed, conclude
 from hedge_master.ingestion.daily_plan import full_is_allowed, plan_daily
 from hedge_master.ingestion.history_plan import Choice, UnknownSymbols, plan_history
 from hedge_master.ingestion.plan import PlannedCall, estimate, unsettled, write_plan
@@ -217,7 +217,7 @@ def test_a_day_that_did_not_reach_says_how_many_are_left_and_when_it_goes_on(
     market.answered("A", "compact", at(15), MONDAY, run="run")
     spent = BudgetState(25, 0, RESET)
     outcome = conclusion(market, ingest, calls, spent)
-    assert outcome == Outcome(planned=3, left=2, awaited=1, came=1)
+    assert outcome == Outcome(planned=3, left=2, failed=0, awaited=1, came=1)
     assert outcome.note(spent) == "2 of 3 left, budget resets at 2020-06-16 04:00 UTC"
     assert market.ask("select note, ended_at is not null from market.ingest_runs") == [(outcome.note(spent), True)]
     with ingest:
@@ -241,7 +241,8 @@ def test_where_no_session_was_awaited_old_bars_are_no_failure(market: Market, in
 
 
 def test_a_market_of_which_nobody_has_the_newest_session_is_awaited(market: Market, ingest: Connection) -> None:
-    """In London nobody has Monday's bar. In New York somebody has: OLD may just not have traded. Oslo died in March."""
+    """In London nobody has Monday's bar; L2 did not trade on Friday either. In New York somebody has: OLD may just not
+    have traded. Oslo had been silent since March when it was last asked."""
     for name, region, last_bar in (
         ("L1.LON", "United Kingdom", FRIDAY),
         ("L2.LON", "United Kingdom", date(2020, 6, 9)),
@@ -250,11 +251,53 @@ def test_a_market_of_which_nobody_has_the_newest_session_is_awaited(market: Mark
         ("O.OSL", "Oslo", date(2020, 3, 2)),
     ):
         market.symbol(name, last_bar, region=region)
-        market.answered(name, "full", at(12), last_bar)
+        market.answered(name, "full", at(11), last_bar)
+        market.answered(name, "compact", at(12), last_bar)
+    market.ask("insert into market.market_dates values ('before', '2020-06-12', 'sample market')")
     closed = closed_sessions(datetime(2020, 6, 15, 22, tzinfo=UTC), ["United Kingdom", "United States", "Oslo"])
     with ingest:
         awaited = {call.symbol: call.awaited for call in plan_daily(ingest, closed, full=True)}
-    assert awaited == {"L1.LON": True, "L2.LON": True, "OLD": False, "O.OSL": False}
+    assert awaited == {"L1.LON": True, "L2.LON": False, "OLD": False, "O.OSL": False}
+
+
+def test_after_an_outage_of_any_length_the_market_is_awaited(market: Market, ingest: Connection) -> None:
+    """Nothing ran since March: then nobody knows that London is dead, and its bars are missed."""
+    market.symbol("L1.LON", date(2020, 3, 2), region="United Kingdom")
+    market.answered("L1.LON", "compact", datetime(2020, 3, 2, 22, tzinfo=UTC), date(2020, 3, 2))
+    market.ask("insert into market.market_dates values ('before', '2020-03-02', 'sample market')")
+    closed = closed_sessions(NIGHT, ["United Kingdom"])
+    with ingest:
+        assert [call.awaited for call in plan_daily(ingest, closed, full=False)] == [True]
+
+
+def test_a_passing_word_that_there_is_no_history_is_not_for_ever(market: Market, ingest: Connection) -> None:
+    market.symbol("LATE", MONDAY)
+    market.answered("LATE", "full", at(12), None, rows=0, outcome="nothing_there")
+    market.answered("LATE", "compact", at(15), MONDAY)
+    assert planned(ingest) == {"LATE": ("full", "no history yet")}
+    with ingest:
+        assert [call.symbol for call in plan_history(ingest, Choice())] == ["LATE"]
+
+
+def test_a_history_that_another_run_has_got_meanwhile_is_not_bought_again(market: Market, ingest: Connection) -> None:
+    calls = [PlannedCall(name, "full", "no history yet") for name in ("A", "B")]
+    with ingest:
+        cost = estimate(2, Limits(), BudgetState(0, None, RESET), NIGHT)
+        write_plan(ingest, "backfill", "history", MONDAY, calls, cost)
+    market.answered("A", "full", datetime.now(UTC) + timedelta(minutes=1), MONDAY, run="daily")
+    with ingest:
+        assert [call.symbol for call in unsettled(ingest, "backfill")] == ["B"]
+    market.answered("B", "full", datetime.now(UTC), MONDAY, run="backfill")
+    assert conclude(ingest, "backfill", BudgetState(0, None, RESET)).left == 0
+
+
+def test_calls_that_failed_fail_the_run_whatever_the_budget(market: Market, ingest: Connection) -> None:
+    """An outage on a small plan spends the day with its tries: that is no day that did not reach."""
+    calls = [PlannedCall(name, "compact", "stale", FRIDAY, MONDAY) for name in ("A", "B", "C")]
+    market.answered("A", "compact", at(15), None, run="run", outcome="failed")
+    spent = BudgetState(25, 0, RESET)
+    with pytest.raises(TooManyFailed, match="3 of 3 left, 1 of them failed, budget resets at"):
+        conclusion(market, ingest, calls, spent)
 
 
 def test_the_exchanges_calendars_say_what_has_closed(market: Market, ingest: Connection) -> None:

@@ -43,7 +43,7 @@ class Calls:
             raise DailyLimitReached("25 requests per day")
         self.left -= 1
 
-    def refused_for_today(self) -> None:
+    def refused_for_today(self, asked_at: datetime) -> None:
         self.left = 0
 
 

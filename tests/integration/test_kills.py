@@ -132,6 +132,8 @@ def test_a_message_without_a_line_is_adopted_and_a_call_without_a_message_is_los
         "market_time": "2020-06-12T22:25:01+00:00",
     }
     producer = Producer({"bootstrap.servers": broker.kafka_servers, "log_level": 0})
+    for not_ours in (None, [("request_id", None)], [("request_id", b"7")], [("request_id", b"\xff")]):
+        producer.produce(PRICE_HISTORY.name, key=b"AAA", value=body, headers=not_ours)
     producer.produce(PRICE_HISTORY.name, key=b"AAA", value=body, headers=[(k, v.encode()) for k, v in headers.items()])
     producer.flush(30)
     with closing(psycopg2.connect(url)) as connection:
@@ -150,3 +152,15 @@ def test_a_message_without_a_line_is_adopted_and_a_call_without_a_message_is_los
     assert lost[:2] == ("BBB", "lost")
     assert open_call[:2] == ("CCC", "asked")
     living.close()
+
+
+def test_a_call_that_never_has_a_message_is_lost_without_a_look_at_kafka(
+    warehouse_settings: Settings, ingest: Connection
+) -> None:
+    """No broker listens at the address."""
+    url = warehouse_settings.required("warehouse_ingest_url")
+    run = f"splits/{uuid4()}"
+    with closing(psycopg2.connect(url)) as asker:
+        Ledger(asker, run, "splits").asked(uuid4(), "SPLITS", "AAA")
+    with closing(psycopg2.connect(url)) as connection:
+        assert adopt_orphans(connection, "127.0.0.1:9") == Adopted(0, 1)

@@ -99,6 +99,8 @@ def test_what_the_day_does_not_reach_waits_for_the_next_days() -> None:
     assert end_at_pace(60, 60.0, budget, 25, now) == RESET + timedelta(days=1, seconds=25)
     assert end_at_pace(11, 60.0, budget, 25, now) == RESET + timedelta(seconds=1)
     assert end_at_pace(60, 0.0, budget, 25, now) is None
+    refused_by_the_api = BudgetState(900, 0, RESET)
+    assert end_at_pace(60, 60.0, refused_by_the_api, 0, now) == RESET + timedelta(minutes=1)
 
 
 def test_a_symbol_is_stale_where_others_of_its_market_are_ahead(

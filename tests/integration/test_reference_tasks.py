@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Semaphore
 
 import psycopg2
 import pytest
@@ -12,8 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from market_rows import FRIDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.alpha_vantage.budget import NoLimit
+from hedge_master.alpha_vantage.budget import CallBudget, NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.alpha_vantage.errors import DailyLimitReached
 from hedge_master.ingestion import companies
 from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.fx_rates import RatesUnavailable
@@ -24,6 +26,17 @@ from hedge_master.settings import Settings
 Play = Callable[..., None]
 
 
+class OneCall(NoLimit):
+    """A day that has one call left, whichever thread takes it."""
+
+    def __init__(self) -> None:
+        self._left = Semaphore(1)
+
+    def reserve(self) -> None:
+        if not self._left.acquire(blocking=False):
+            raise DailyLimitReached("0 left")
+
+
 @pytest.fixture
 def play(
     monkeypatch: pytest.MonkeyPatch,
@@ -31,7 +44,8 @@ def play(
     open_market: Callable[..., Settings],
     warehouse_settings: Settings,
 ) -> Play:
-    """Puts the tasks into a run of Friday, 12 June 2020; `changed`: settings that are other ones."""
+    """Puts the tasks into a run of Friday, 12 June 2020; `calls`: the client's budget (none: no limit), `changed`:
+    settings that are other ones."""
     url = warehouse_settings.required("warehouse_ingest_url")
     market = open_market(HM_SAMPLE_MARKET_SYMBOLS="1", HM_SAMPLE_MARKET_DATE=FRIDAY.isoformat())
     all_of(ingest, f"insert into market.market_dates values ('r', '{FRIDAY}', 'sample market') returning 1")
@@ -46,17 +60,18 @@ def play(
             connection.close()
 
     @contextmanager
-    def alpha_vantage() -> Iterator[AlphaVantageClient]:
-        with AlphaVantageClient(market.sample_market_url, "key", NoLimit()) as client:
-            yield client
-
-    @contextmanager
     def budget() -> Iterator[SharedBudget]:
         with warehouse() as connection:
             yield SharedBudget(connection, market.sample_market_url, Limits())
 
-    def start(**changed: str) -> None:
+    def start(calls: CallBudget | None = None, **changed: str) -> None:
         settings = market.model_copy(update=changed)
+
+        @contextmanager
+        def alpha_vantage() -> Iterator[AlphaVantageClient]:
+            with AlphaVantageClient(market.sample_market_url, "key", calls or NoLimit()) as client:
+                yield client
+
         for name, part in (
             ("load_settings", lambda: settings),
             ("start_run", lambda: FRIDAY),
@@ -129,6 +144,14 @@ def test_splits_are_asked_for_by_their_age_and_never_twice_in_a_run(ingest: Conn
     assert reference_tasks.sync_splits({"symbols": None, "limit": 3})["asked"] == 0  # the same run: its 3 are spent
 
 
+def test_what_the_day_has_no_call_for_is_left_and_did_not_fail(ingest: Connection, play: Play) -> None:
+    play(calls=OneCall())
+    with ingest:
+        companies.store(ingest, [listing(symbol) for symbol in ("AAA", "BBB", "CCC", "DDD")], FRIDAY)
+    counts = reference_tasks.sync_splits({"symbols": None, "limit": 4})
+    assert (counts["asked"], counts["failed"], counts["left"]) == (1, 0, 3)
+
+
 def test_earnings_are_asked_for_within_the_limit_of_the_run(ingest: Connection, play: Play) -> None:
     play()
     with ingest:
@@ -155,7 +178,13 @@ def test_the_end_of_a_run_says_what_became_of_it(
 ) -> None:
     play()
     if isinstance(end, str):
-        assert reference_tasks.report_left(counts, most_failed) == end
+        assert reference_tasks.report_left(counts, most_failed=most_failed) == end
     else:
         with pytest.raises(end):
-            reference_tasks.report_left(counts, most_failed)
+            reference_tasks.report_left(counts, most_failed=most_failed)
+
+
+def test_a_calendar_that_the_day_had_no_call_for_is_left_too(play: Play) -> None:
+    play()
+    with pytest.raises(AirflowSkipException, match="1 of 3 left"):
+        reference_tasks.report_left({"asked": 2, "left": 0, "failed": 0}, {"left": 1})

@@ -69,12 +69,16 @@ def late_data(newest_bar: date | None, market_day: date, most_sessions: int) -> 
 
 
 def low_budget(budget: BudgetState, calls_per_day: int, percent: int) -> Alert | None:
-    """Less than `percent` of the day's calls are left; one message for each of the API's days."""
-    if budget.left is None or budget.left >= calls_per_day * percent / 100:
+    """Less than `percent` of the day's calls are left, or none: the API may refuse a day that has no limit of ours,
+    `calls_per_day` 0. No alert for 0 percent; one message for each of the API's days."""
+    if budget.left is None or not percent:
         return None
+    if budget.left and budget.left >= calls_per_day * percent / 100:
+        return None
+    of_the_day = f"{budget.left:,} of {calls_per_day:,}" if calls_per_day else "no"
     return Alert(
         f"budget: until {budget.resets_at:%Y-%m-%d}",
-        f"Hedge Master: {budget.left:,} of {calls_per_day:,} API calls left today",
+        f"Hedge Master: {of_the_day} API calls left today",
         f"{budget}.\nWhat is not asked today waits: the next run asks the stalest symbols first.",
     )
 

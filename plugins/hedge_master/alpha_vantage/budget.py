@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 
@@ -11,8 +12,9 @@ class CallBudget(Protocol):
     def reserve(self) -> None:
         """Block until the next call may be made. Raises DailyLimitReached where the day's calls are spent."""
 
-    def refused_for_today(self) -> None:
-        """Note that the API itself said that the day's calls are spent, whatever our own count says."""
+    def refused_for_today(self, asked_at: datetime) -> None:
+        """Note that the API itself said of the day of a call, asked at `asked_at`, that its calls are spent, whatever
+        our own count says."""
 
 
 class NoLimit:
@@ -21,5 +23,5 @@ class NoLimit:
     def reserve(self) -> None:
         return
 
-    def refused_for_today(self) -> None:
+    def refused_for_today(self, asked_at: datetime) -> None:
         return

@@ -132,7 +132,7 @@ class AlphaVantageClient:
         if isinstance(reply, Reply):
             return Answer(reply.body, requested_at, reply.date or requested_at)
         if isinstance(reply, DailyLimitReached):
-            self._budget.refused_for_today()
+            self._budget.refused_for_today(requested_at)
         raise self._told(reply, " ".join((function, *_subject(parameters))))
 
     def _judged(self, reply: Reply | AlphaVantageError, check: Check) -> Reply | AlphaVantageError:

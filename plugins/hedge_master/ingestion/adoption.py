@@ -17,6 +17,7 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
 from hedge_master.ingestion.ledger import Bars, Place, bars_of, close_published
+from hedge_master.ingestion.plan import FUNCTION
 from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, TOPICS
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Adopted:
 def adopt_orphans(warehouse: Connection, kafka_servers: str) -> Adopted:
     """Close every open call whose asker is gone: as published where Kafka holds its message, else as lost.
 
+    Only answers with prices go to Kafka: where no such call is open, it is not read.
+
     Harmless at any time, also beside running publishers: their sessions live, so their calls are not touched. The
     connection is set to autocommit. Raises KafkaException where the broker does not answer.
     """
@@ -62,12 +65,14 @@ def _adopt(warehouse: Connection, kafka_servers: str) -> Adopted:
     if not orphans:
         return Adopted(0, 0)
     adopted = 0
-    since = min(each.requested_at for each in orphans.values()) - CLOCK_TOLERANCE
-    for message in _messages_since(kafka_servers, since):
-        headers = _headers(message)
-        orphan = orphans.pop(UUID(headers["request_id"]), None)
-        if orphan is not None:
-            adopted += close_published(warehouse, orphan.request_id, *_as_published(message, headers, orphan))
+    asked_for_prices = [each.requested_at for each in orphans.values() if each.function == FUNCTION]
+    if asked_for_prices:
+        for message in _messages_since(kafka_servers, min(asked_for_prices) - CLOCK_TOLERANCE):
+            headers = _headers(message)
+            request_id = _request_id(headers)
+            orphan = orphans.pop(request_id, None) if request_id else None
+            if orphan is not None:
+                adopted += close_published(warehouse, orphan.request_id, *_as_published(message, headers, orphan))
     with warehouse.cursor() as cursor:
         cursor.execute(
             """update market.api_calls set outcome = 'lost', finished_at = clock_timestamp(),
@@ -85,6 +90,7 @@ class _Orphan:
     """An open call whose asker's session of the database is no more; `last_bar` as its plan knew it."""
 
     request_id: UUID
+    function: str
     requested_at: datetime
     last_bar: date | None
 
@@ -92,7 +98,7 @@ class _Orphan:
 def _orphans(warehouse: Connection) -> dict[UUID, _Orphan]:
     with warehouse.cursor() as cursor:
         cursor.execute(
-            """select calls.request_id, calls.requested_at, planned.last_bar
+            """select calls.request_id, calls.function, calls.requested_at, planned.last_bar
             from market.api_calls as calls
             left join market.planned_calls as planned
                 on planned.run_id = calls.run_id and planned.symbol = calls.symbol and calls.outputsize = 'compact'
@@ -143,8 +149,16 @@ def _messages_since(kafka_servers: str, moment: datetime) -> Iterator[Message]:
 
 
 def _headers(message: Message) -> dict[str, str]:
-    pairs: list[tuple[str, bytes]] = message.headers() or []  # type: ignore[assignment]
-    return {name: value.decode() for name, value in pairs}
+    pairs: list[tuple[str, bytes | None]] = message.headers() or []  # type: ignore[assignment]
+    return {name: value.decode(errors="replace") for name, value in pairs if value is not None}
+
+
+def _request_id(headers: dict[str, str]) -> UUID | None:
+    """None where the message is none of ours: anybody may write to a topic."""
+    try:
+        return UUID(headers["request_id"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _as_published(message: Message, headers: dict[str, str], orphan: _Orphan) -> tuple[Answer, Bars, Place]:

@@ -89,14 +89,17 @@ class SharedBudget:
             raise DailyLimitReached(str(self.state()))
         self._sleep(max((slot - moment).total_seconds(), 0.0))
 
-    def refused_for_today(self) -> None:
-        """The API says that the day is spent, whatever we counted (the key is used elsewhere too, say)."""
+    def refused_for_today(self, asked_at: datetime) -> None:
+        """The API says that the day is spent, whatever we counted (the key is used elsewhere too, say).
+
+        The day is the one of the call, asked at `asked_at`: the answer may come when the next day has begun.
+        """
         with self._warehouse.cursor() as cursor:
             cursor.execute(
                 """insert into market.api_budget_days (account, day, refused_at)
-                select %s, market.api_day(moment), moment from (select coalesce(%s, clock_timestamp()) as moment) as now
+                values (%s, market.api_day(%s), %s)
                 on conflict (account, day) do update set refused_at = excluded.refused_at""",
-                (self._account, self._moment()),
+                (self._account, asked_at, asked_at),
             )
 
     def state(self) -> BudgetState:

@@ -7,57 +7,83 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState
+from hedge_master.ingestion.ledger import MOST_FAILED_SHARE
 from hedge_master.ingestion.plan import FUNCTION
+
+# What became of each planned symbol; an answer counts as in `plan.unsettled`.
+OUTCOME = """
+select
+    count(*),
+    count(*) filter (where answered.symbol is null),
+    count(*) filter (where answered.symbol is null and failed.symbol is not null),
+    count(*) filter (where planned.awaited and answered.symbol is not null),
+    count(*) filter (where planned.awaited and answered.last_bar >= planned.session)
+from market.planned_calls as planned
+inner join market.ingest_runs as runs using (run_id)
+left join lateral (
+    select calls.symbol, calls.last_bar from market.api_calls as calls
+    where calls.symbol = planned.symbol and calls.function = %(function)s
+        and (calls.run_id = planned.run_id or (
+            planned.outputsize = 'full' and calls.outputsize = 'full' and calls.requested_at > runs.planned_at))
+        and calls.outcome in ('published', 'nothing_there')
+    order by calls.last_bar desc nulls last limit 1
+) as answered on true
+left join lateral (
+    select calls.symbol from market.api_calls as calls
+    where calls.run_id = planned.run_id and calls.symbol = planned.symbol and calls.function = %(function)s
+        and (calls.outcome = 'failed' or (calls.outcome = 'refused' and calls.error not like 'DailyLimitReached%%'))
+    limit 1
+) as failed on true
+where planned.run_id = %(run)s
+"""
 
 
 class NothingNew(RuntimeError):
     """Markets have closed a session, their symbols were asked for, and not one bar of it came."""
 
 
+class TooManyFailed(RuntimeError):
+    """More of the asked symbols failed than a good run may have, or all of them."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """`left` of `planned` symbols have no answer in the run. Of the answered ones `awaited` were to bring the bar of a
-    session that their markets have closed and of which nobody had one; `came` is how many did."""
+    """`left` of `planned` symbols have no answer, and of these the calls of `failed` went wrong. Of the answered ones
+    `awaited` were to bring the bar of a session that their markets have closed and of which nobody had one; `came` is
+    how many did."""
 
     planned: int
     left: int
+    failed: int
     awaited: int
     came: int
 
     def note(self, budget: BudgetState) -> str:
         """One line for the operator: what is left and when it goes on."""
+        if not self.planned:
+            return "nothing was missing"
         if not self.left:
             return f"all {self.planned:,} symbols answered, {self.came:,} of {self.awaited:,} awaited bars came"
-        reset = f"{budget.resets_at:%Y-%m-%d %H:%M} UTC"
-        return f"{self.left:,} of {self.planned:,} left, budget resets at {reset}"
+        failed = f", {self.failed:,} of them failed" if self.failed else ""
+        reset = f"budget resets at {budget.resets_at:%Y-%m-%d %H:%M} UTC"
+        goes_on = reset if budget.left == 0 else "the next run goes on"
+        return f"{self.left:,} of {self.planned:,} left{failed}, {goes_on}"
 
 
 def conclude(warehouse: Connection, run_id: str, budget: BudgetState) -> Outcome:
-    """Close the run's line in market.ingest_runs. Raises NothingNew, after the line was written (the caller commits
-    before it is raised, since the connection commits here)."""
+    """Close the run's line in market.ingest_runs, and commit; then raise TooManyFailed or NothingNew where the run was
+    no good one."""
     with warehouse.cursor() as cursor:
-        cursor.execute(
-            """select
-                count(*),
-                count(*) filter (where answered.symbol is null),
-                count(*) filter (where planned.awaited and answered.symbol is not null),
-                count(*) filter (where planned.awaited and answered.last_bar >= planned.session)
-            from market.planned_calls as planned
-            left join lateral (
-                select calls.symbol, calls.last_bar from market.api_calls as calls
-                where calls.run_id = planned.run_id and calls.symbol = planned.symbol and calls.function = %s
-                    and calls.outcome in ('published', 'nothing_there')
-                order by calls.last_bar desc nulls last limit 1
-            ) as answered on true
-            where planned.run_id = %s""",
-            (FUNCTION, run_id),
-        )
-        outcome = Outcome(*(cursor.fetchone() or (0, 0, 0, 0)))
+        cursor.execute(OUTCOME, {"function": FUNCTION, "run": run_id})
+        outcome = Outcome(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
         cursor.execute(
             "update market.ingest_runs set ended_at = clock_timestamp(), note = %s where run_id = %s",
             (outcome.note(budget), run_id),
         )
     warehouse.commit()
+    answered = outcome.planned - outcome.left
+    if outcome.failed and outcome.failed > MOST_FAILED_SHARE * (answered + outcome.failed):
+        raise TooManyFailed(f"{outcome.note(budget)}: see market.api_calls for what the API said")
     if outcome.awaited and not outcome.came:
         raise NothingNew(
             f"{outcome.awaited:,} symbols whose markets have closed a session were answered, and none of the answers "

@@ -14,11 +14,12 @@ from hedge_master.markets.sessions import ClosedSession
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
 NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
-DEAD_FOR_DAYS = 30  # a market none of whose symbols has had a bar for so long is awaited no more
+DEAD_FOR_DAYS = 30  # a market that had no bar for so long when it was last asked is awaited no more
 NOTHING_FOR_DAYS = 7  # of the market, before a symbol that the API has nothing of is asked for again
 
 # One row a symbol that may be asked for, with all that its reason depends on. The newest answers come from the ledger,
-# which knows of published messages that the stream has not read yet.
+# which knows of published messages that the stream has not read yet. A full answer of nothing is none once a compact
+# one had bars.
 CANDIDATES = """
 select
     symbols.symbol,
@@ -32,7 +33,10 @@ select
     compact.rows as compact_rows,
     gap.gap_after,
     gap.requested_at as gap_at,
-    whole.requested_at as whole_at,
+    case
+        when whole.outcome = 'published' or compact.rows is null or compact.requested_at < whole.requested_at
+            then whole.requested_at
+    end as whole_at,
     newest_split.known_since as split_at,
     greatest(compact.requested_at, whole.requested_at) as answered_at,
     symbols.updated_at
@@ -56,7 +60,7 @@ left join lateral (
 ) as gap on true
 left join market.market_dates as compact_run on compact_run.run_id = compact.run_id
 left join lateral (
-    select calls.requested_at, calls.last_bar
+    select calls.requested_at, calls.outcome, calls.last_bar
     from market.api_calls as calls
     where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY' and calls.outputsize = 'full'
         and calls.requested_at >= symbols.added_at and calls.outcome in ('published', 'nothing_there')
@@ -78,6 +82,7 @@ reasoned as (
         candidates.*,
         sessions.closed,
         max(last_bar) over (partition by candidates.region) as front,
+        max(compact_on) over (partition by candidates.region) as asked_on,
         case
             when status = 'delisted' and (last_bar is null or greatest(compact_at, whole_at) >= updated_at) then null
             when status = 'delisted' then 'delisted since its last answer'
@@ -109,7 +114,7 @@ wanted as (
 )
 select symbol, case when whole then 'full' else 'compact' end,
     case when whole then full_reason else compact_reason end, last_bar, closed,
-    coalesce(front < closed and front >= closed - {DEAD_FOR_DAYS}, false)
+    coalesce(last_bar = front and front < closed and front >= coalesce(asked_on, closed) - {DEAD_FOR_DAYS}, false)
 from wanted
 where whole or compact_reason is not null
 order by answered_at nulls first, last_bar nulls first, symbol

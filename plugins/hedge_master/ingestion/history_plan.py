@@ -46,7 +46,7 @@ def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
             """select symbols.symbol, 'full', missing.reason
             from market.symbols as symbols
             left join lateral (
-                select calls.requested_at from market.api_calls as calls
+                select calls.requested_at, calls.outcome from market.api_calls as calls
                 where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
                     and calls.outputsize = 'full' and calls.outcome in ('published', 'nothing_there')
                     and calls.requested_at >= symbols.added_at
@@ -60,7 +60,12 @@ def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
             ) as gap on true
             cross join lateral (
                 select case
-                    when whole.requested_at is null then 'no history yet'
+                    when whole.requested_at is null or (whole.outcome = 'nothing_there' and exists (
+                        select from market.api_calls as calls
+                        where calls.symbol = symbols.symbol and calls.function = 'TIME_SERIES_DAILY'
+                            and calls.outputsize = 'compact' and calls.outcome = 'published'
+                            and calls.requested_at > whole.requested_at
+                    )) then 'no history yet'
                     when gap.requested_at > whole.requested_at
                         then 'nothing known after ' || gap.gap_after
                     when exists (

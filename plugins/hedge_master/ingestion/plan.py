@@ -20,6 +20,7 @@ from hedge_master.ingestion.budget import BudgetState, Limits
 
 CHUNK_SYMBOLS = 500
 CHUNK_MINUTES = 5
+CALLS_A_SYMBOL = 2  # prices and splits
 MOST_CHUNKS = 1000  # Airflow maps a task at most 1,024 times; what is left is for the next run
 KEPT_PLANS = timedelta(days=30)
 FUNCTION = "TIME_SERIES_DAILY"
@@ -62,11 +63,16 @@ class Estimate:
 
 
 def estimate(calls: int, limits: Limits, budget: BudgetState, now: datetime) -> Estimate:
-    """How long `calls` take at the plan's pace, from `now` on, with what is left of today and whole days after it."""
+    """How long `calls` take at the plan's pace, from `now` on, with what is left of today and whole days after it.
+
+    A plan without a daily limit has nothing left where the API says that the day is spent: all waits for the next one.
+    """
     pace = limits.calls_per_minute
     minutes = calls / pace if pace else 0.0
     if budget.left is None or calls <= budget.left:
         return Estimate(calls, budget.left, pace, 1, now + timedelta(minutes=minutes))
+    if not limits.per_day:
+        return Estimate(calls, budget.left, pace, 2, budget.resets_at + timedelta(minutes=minutes))
     whole_days, last_calls = divmod(calls - budget.left, limits.per_day)
     days = whole_days + (1 if last_calls else 0)
     last_minutes = (last_calls or limits.per_day) / pace if pace else 0.0
@@ -125,7 +131,7 @@ def write_plan(
 def chunks(symbols: int, limits: Limits) -> list[tuple[int, int]]:
     """(first, behind the last) position of each chunk: at most CHUNK_SYMBOLS and CHUNK_MINUTES of calls."""
     pace = limits.calls_per_minute
-    size = min(CHUNK_SYMBOLS, max(math.floor(pace * CHUNK_MINUTES), 1)) if pace else CHUNK_SYMBOLS
+    size = min(CHUNK_SYMBOLS, max(math.floor(pace * CHUNK_MINUTES / CALLS_A_SYMBOL), 1)) if pace else CHUNK_SYMBOLS
     return [(start, min(start + size, symbols)) for start in range(0, symbols, size)][:MOST_CHUNKS]
 
 
@@ -144,15 +150,23 @@ def pull_whole(warehouse: Connection, run_id: str, symbols: Sequence[str], reaso
 
 
 def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | None = None) -> list[PlannedCall]:
-    """The planned calls from position `first` to before `until` that have no answer in this run yet, in their order."""
+    """The planned calls from position `first` to before `until` that have no answer yet, in their order.
+
+    A full answer that another run has got since the plan was written counts as well: a backfill of days and the daily
+    run beside it do not buy the same history.
+    """
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
+            inner join market.ingest_runs as runs using (run_id)
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
                 and not exists (
                     select from market.api_calls as calls
-                    where calls.run_id = planned.run_id and calls.symbol = planned.symbol
-                        and calls.function = %(function)s and calls.outcome in ('published', 'nothing_there'))
+                    where calls.symbol = planned.symbol and calls.function = %(function)s
+                        and (calls.run_id = planned.run_id or (
+                            planned.outputsize = 'full' and calls.outputsize = 'full'
+                            and calls.requested_at > runs.planned_at))
+                        and calls.outcome in ('published', 'nothing_there'))
             order by position""",
             {"run": run_id, "first": first, "until": until, "function": FUNCTION},
         )

@@ -62,20 +62,23 @@ def publish_prices(
     calls_per_minute: float | None = None,
     needs_full: bool = False,
     progress: Callable[[], str] | None = None,
+    settled_before: int = 0,
 ) -> Published:
     """Ask for each symbol's prices and publish the answers untouched; returns when the broker confirmed all.
 
     A compact answer that begins behind the last bar that was known leaves a gap: the full history is asked for at once,
     where the plan of the key allows it. A symbol that the API does not know is counted and left; a spent daily budget
     ends the chunk early. `calls_per_minute` is the budget's pace, for the number of calls in flight; `progress` says a
-    line on the whole run, for the log.
+    line on the whole run, for the log. `settled_before` symbols of the chunk had their answer before this try.
 
     Raises PublishingFailed where the broker did not take a message, where calls were made and nothing was published, or
     where too many failed; KeyRefused at once, and so PremiumOnly where the run `needs_full` histories.
     """
     pace = IN_FLIGHT[1] if calls_per_minute is None else math.ceil(calls_per_minute / 60 * ANSWER_SECONDS)
     in_flight = min(max(pace, IN_FLIGHT[0]), IN_FLIGHT[1])
-    return _Publisher(client, producer, ledger, run_id, market_date, in_flight, needs_full, progress).publish(calls)
+    return _Publisher(client, producer, ledger, run_id, market_date, in_flight, needs_full, progress).publish(
+        calls, settled_before
+    )
 
 
 def message_headers(answer: Answer, symbol: str, request_id: UUID, run_id: str, market_date: date) -> dict[str, str]:
@@ -117,7 +120,7 @@ class _Publisher:
         self._unconfirmed_bytes = 0
         self._told_at = time.monotonic()
 
-    def publish(self, calls: Sequence[PlannedCall]) -> Published:
+    def publish(self, calls: Sequence[PlannedCall], settled_before: int) -> Published:
         report = self._report
         waiting = deque(calls)
         flying: dict[Future[Answer], tuple[UUID, PlannedCall]] = {}
@@ -145,7 +148,7 @@ class _Publisher:
             # Whatever went wrong: what the broker takes of the answers that were paid for goes into the ledger.
             unconfirmed = self._producer.flush(FLUSH_SECONDS)
         report.left = len(waiting)
-        return self._checked(unconfirmed)
+        return self._checked(unconfirmed, len(calls) + settled_before, settled_before)
 
     def _possible(self, call: PlannedCall) -> PlannedCall | None:
         """The call, or the compact one in its place where the plan of the key turned out to have no full histories."""
@@ -219,7 +222,7 @@ class _Publisher:
             self._told_at = time.monotonic()
             log.info("%s; %d to go in this chunk", self._progress() if self._progress else self._report, waiting)
 
-    def _checked(self, unconfirmed: int) -> Published:
+    def _checked(self, unconfirmed: int, symbols: int, settled_before: int) -> Published:
         report = self._report
         log.info("%s", report)
         if unconfirmed:
@@ -228,8 +231,8 @@ class _Publisher:
             raise PublishingFailed(f"the broker refused {len(report.undelivered)} messages: {report.undelivered[0]}")
         if report.spent:
             return report
-        if report.asked and not report.published:
+        if report.asked and not report.published and not settled_before:
             raise PublishingFailed(f"{report.asked} calls brought nothing to publish: see market.api_calls")
-        if report.failed > MOST_FAILED_SHARE * report.asked:
+        if report.failed > MOST_FAILED_SHARE * symbols:
             raise PublishingFailed(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
         return report

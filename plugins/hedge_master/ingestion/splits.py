@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from uuid import UUID, uuid4
 
@@ -19,7 +20,8 @@ from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 
 log = logging.getLogger(__name__)
 
-CALLS_IN_FLIGHT = 4
+CALLS_IN_FLIGHT = 16
+LEAST_JUDGED = 20  # one symbol whose splits never come must not keep the prices of the others
 
 
 class SplitsUnknown(RuntimeError):
@@ -89,58 +91,73 @@ def due(warehouse: Connection, symbols: Sequence[str], left: int | None) -> list
         return [symbol for (symbol,) in cursor.fetchall()]
 
 
+def unanswered(warehouse: Connection, run_id: str, symbols: Sequence[str]) -> list[str]:
+    """Those of `symbols` whose splits this run has not learnt yet: a retry buys no answer again."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """select symbol from market.api_calls
+            where run_id = %s and function = 'SPLITS' and outcome in ('stored', 'nothing_there')""",
+            (run_id,),
+        )
+        known = {symbol for (symbol,) in cursor.fetchall()}
+    return [symbol for symbol in symbols if symbol not in known]
+
+
 def sync_splits(
     client: AlphaVantageClient, calls: Connection, warehouse: Connection, symbols: Iterable[str], run_id: str
 ) -> SplitsReport:
     """Ask for the splits of each symbol and store what changed, symbol by symbol.
 
-    `calls` is the ledger's own connection (autocommit). Raises SplitsUnknown where more than MOST_FAILED_SHARE of the
-    calls failed, KeyRefused at once.
+    `calls` is the ledger's own connection (autocommit). Ends early where the day's budget is spent. Raises
+    SplitsUnknown where more than MOST_FAILED_SHARE of the calls (of LEAST_JUDGED at least) failed, KeyRefused at once.
     """
     ledger = Ledger(calls, run_id, "splits")
-    waiting = list(symbols)
+    waiting = deque(symbols)
     report = SplitsReport()
+    flying: dict[Future[Answer], tuple[UUID, str]] = {}
+    is_spent = False
     with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
-        for start in range(0, len(waiting), CALLS_IN_FLIGHT):
-            flying = []
-            for symbol in waiting[start : start + CALLS_IN_FLIGHT]:
-                request_id = uuid4()
+        while (waiting and not is_spent) or flying:
+            while waiting and not is_spent and len(flying) < CALLS_IN_FLIGHT:
+                symbol, request_id = waiting.popleft(), uuid4()
                 ledger.asked(request_id, "SPLITS", symbol)
-                flying.append((request_id, symbol, pool.submit(client.splits, symbol)))
-            spent = [_settle(ledger, warehouse, report, *each) for each in flying]
-            if any(spent):
-                report.left = len(waiting) - report.asked
-                return report
-    if report.failed > MOST_FAILED_SHARE * report.asked:
+                flying[pool.submit(client.splits, symbol)] = request_id, symbol
+            for answered in wait(flying, return_when=FIRST_COMPLETED).done:
+                try:
+                    _settle(ledger, warehouse, report, *flying.pop(answered), answered)
+                except DailyLimitReached as error:
+                    log.warning("splits: the day's calls are spent: %s", error)
+                    is_spent = True
+                    report.left += 1
+    report.left += len(waiting)
+    if report.failed > MOST_FAILED_SHARE * max(report.asked, LEAST_JUDGED):
         raise SplitsUnknown(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
     return report
 
 
 def _settle(
     ledger: Ledger, warehouse: Connection, report: SplitsReport, request_id: UUID, symbol: str, asking: Future[Answer]
-) -> bool:
-    """Store one answer or close its call; True when the day's budget is spent."""
-    report.asked += 1
+) -> None:
+    """Store one answer or close its call. Raises DailyLimitReached and KeyRefused."""
     try:
         answer = asking.result()
         found = answers.splits(answer.body)
-    except UnknownSymbol as error:
-        ledger.failed(request_id, error)
-        return False
     except AlphaVantageError as error:
         ledger.failed(request_id, error)
-        if isinstance(error, KeyRefused):
+        if isinstance(error, DailyLimitReached | KeyRefused):
             raise
-        report.failed += 1
-        log.warning("%s: %s: %s", symbol, type(error).__name__, error)
-        return isinstance(error, DailyLimitReached)
+        report.asked += 1
+        if not isinstance(error, UnknownSymbol):
+            report.failed += 1
+            log.warning("%s: %s: %s", symbol, type(error).__name__, error)
+        return
+    report.asked += 1
     with warehouse:
         changed = store(warehouse, symbol, found)
     report.changed += changed
     if changed:
         report.changed_symbols.append(symbol)
     ledger.stored(request_id, answer, len(found))
-    return False
 
 
 def store(warehouse: Connection, symbol: str, splits: Sequence[Split]) -> int:

@@ -99,13 +99,13 @@ def end_at_pace(
     calls: int, calls_per_minute: float, budget: BudgetState, calls_per_day: int, now: datetime
 ) -> datetime | None:
     """When `calls` more are made at a pace that was seen; None where there is none. What the day's budget leaves over
-    waits for the next days."""
+    waits for the next days: for the next one alone where `calls_per_day` is 0, no limit, and the API refused today."""
     if not calls_per_minute:
         return None
     if budget.left is None or calls <= budget.left:
         return now + timedelta(minutes=calls / calls_per_minute)
     behind_today = calls - budget.left
-    days = math.ceil(behind_today / calls_per_day)
+    days = math.ceil(behind_today / calls_per_day) if calls_per_day else 1
     last_calls = behind_today - (days - 1) * calls_per_day
     return budget.resets_at + timedelta(days=days - 1, minutes=last_calls / calls_per_minute)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,9 +111,12 @@ def announce_changes(counts: Mapping[str, int]) -> str:
     return f"{counts['touched']:,} touched"
 
 
-def report_left(counts: Mapping[str, int], most_failed: int | None = None) -> str:
-    """One line on the run. Skipped, with a note, where the limit or the day's budget did not reach; fails where more
-    than `most_failed` calls failed."""
+def report_left(*parts: Mapping[str, int], most_failed: int | None = None) -> str:
+    """One line on the run, from what its tasks counted. Skipped, with a note, where the limit or the day's budget did
+    not reach; fails where more than `most_failed` calls failed."""
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part)
     with budget() as shared:
         state = shared.state()
     note = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count) or "nothing new"

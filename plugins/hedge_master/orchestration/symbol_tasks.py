@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from hedge_master.alpha_vantage.errors import AlphaVantageError, KeyRefused
 from hedge_master.ingestion import symbols
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.searches import GIVEN, Generate, generated, past_searches
@@ -28,27 +29,42 @@ def sync_listings(most_lost_percent: float = 100 * symbols.MOST_LOST_SHARE) -> d
         return symbols.sync_listings(client, ledger, connection, market_date, most_lost_percent / 100)
 
 
-def sync_listings_for_the_day() -> dict[str, int]:
-    """The same before the daily run. On a plan with a daily budget not before the known ones are RARELY old."""
+def sync_listings_for_the_day() -> str:
+    """The same before the daily run. On a plan with a daily budget not before the known ones are RARELY old.
+
+    Listings that cannot be had do not keep the prices of the symbols that are known: returns what was wrong, for the
+    end of the run to fail with; empty when nothing was. Raises KeyRefused.
+    """
     market_date = start_run()
     with warehouse() as connection:
         age = symbols.listings_age(connection, market_date)
     if limits().per_day and age is not None and age < RARELY:
         log.info("the listings are %d days old: asked again after %d", age.days, RARELY.days)
-        return {"left": 0}
-    return sync_listings()
+        return ""
+    try:
+        log.info("%s", sync_listings())
+    except KeyRefused:
+        raise
+    except AlphaVantageError as error:
+        log.error("the prices go on with the known symbols: %s", error)
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
-def sync_searched_for_the_day() -> dict[str, int]:
-    """The setting's keywords before the daily run; how often is as for the listings."""
+def sync_searched_for_the_day() -> str:
+    """The setting's keywords before the daily run; how often, and what is returned, is as for the listings."""
     market_date = start_run()
     again_after = RARELY.days if limits().per_day else 0
     words = load_settings().symbol_search_keywords.split(",")
     with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
         past = past_searches(connection, run_id(), market_date, again_after)
-        return symbols.sync_searched(
-            client, Ledger(calls, run_id(), "symbols"), connection, market_date, words, GIVEN, past
-        )
+        ledger = Ledger(calls, run_id(), "symbols")
+        try:
+            log.info("%s", symbols.sync_searched(client, ledger, connection, market_date, words, GIVEN, past))
+        except symbols.SearchesFailed as error:
+            log.error("the prices go on with the known symbols: %s", error)
+            return str(error)
+    return ""
 
 
 def sync_searched(params: dict[str, Any]) -> dict[str, int]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
-from hedge_master.ingestion.conclusion import NothingNew, conclude
+from hedge_master.ingestion.conclusion import NothingNew, TooManyFailed, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
 from hedge_master.markets.sessions import closed_sessions
@@ -30,6 +31,11 @@ from hedge_master.orchestration.connections import (
     warehouse,
 )
 from hedge_master.settings import load_settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+    from hedge_master.alpha_vantage.client import AlphaVantageClient
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +69,8 @@ def plan_history(params: dict[str, Any]) -> Plan:
         adopt_orphans(connection, load_settings().kafka_servers)
         connection.autocommit = False
         wanted = history_plan.plan_history(connection, choice)
-    return _written("history", start_run(), wanted, len(wanted), dry_run=params["dry_run"])
+    split_calls = 0 if limits().per_day else len(wanted)
+    return _written("history", start_run(), wanted, split_calls, dry_run=params["dry_run"])
 
 
 def plan_daily() -> Plan:
@@ -103,26 +110,19 @@ def _written(
     return {"market_date": market_date.isoformat(), "chunks": plan.chunks(len(wanted), limits())}
 
 
-def sync_planned_splits(every: bool) -> dict[str, int]:
-    """SPLITS of planned symbols into market.splits, before their prices are read; `every`: of all of them, else as the
-    day's budget advises. A symbol with a new split gets its full history in this run, where it had one."""
-    with alpha_vantage() as client, budget() as shared, warehouse() as calls, warehouse() as connection:
-        planned = [each.symbol for each in plan.unsettled(connection, run_id())]
-        wanted = planned if every else splits.due(connection, planned, shared.state().left)
-        report = splits.sync_splits(client, calls, connection, wanted, run_id())
-        if daily_plan.full_is_allowed(connection, limits().per_day > 0):
-            plan.pull_whole(connection, run_id(), report.changed_symbols, "a new split")
-    return report.counts()
-
-
 def publish(market_date: str, first: int, until: int) -> dict[str, int]:
-    """Carry out one chunk of the plan; waits for the broker. Skipped where the day's budget let nothing through."""
+    """Carry out one chunk of the plan, splits before prices; waits for the broker.
+
+    Skipped where the day's budget let nothing through.
+    """
     run, kind_is_history = run_id(), run_id().startswith("backfill_price_history/")
-    with warehouse() as connection:
+    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
+        connection.autocommit = False
+        _sync_splits(client, calls, connection, shared.state().left, (first, until))
         waiting = plan.unsettled(connection, run, first, until)
-    settled = until - first - len(waiting)
-    with alpha_vantage() as client, warehouse() as calls, budget() as shared:
+        connection.commit()
+        settled = until - first - len(waiting)
         report = publisher.publish_prices(
             client,
             kafka_producer(),
@@ -133,23 +133,40 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
             limits().calls_per_minute,
             needs_full=kind_is_history,
             progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
+            settled_before=settled,
         )
     if report.spent and not report.published and not settled:
         raise AirflowSkipException(f"the day's budget is spent: {report.left:,} symbols wait")
     return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
 
 
-def conclude_run(rates_unreached: str) -> str:
-    """Close the run's account. Fails where nothing new came although markets have closed a session, and where the
-    bank's rates could not be had; skipped with a note where the day's budget did not reach."""
+def _sync_splits(
+    client: AlphaVantageClient, calls: Connection, connection: Connection, left: int | None, chunk: tuple[int, int]
+) -> None:
+    """The splits of a chunk before its prices are read. A symbol with a new one gets its full history in this run,
+    where it had one. Too many failed calls fail the task; a spent budget leaves them for another day."""
+    planned = [each.symbol for each in plan.unsettled(connection, run_id(), *chunk)]
+    wanted = splits.unanswered(connection, run_id(), splits.due(connection, planned, left))
+    connection.commit()
+    report = splits.sync_splits(client, calls, connection, wanted, run_id())
+    log.info("splits: %s", report.counts())
+    if daily_plan.full_is_allowed(connection, limits().per_day > 0):
+        plan.pull_whole(connection, run_id(), report.changed_symbols, "a new split")
+    connection.commit()
+
+
+def conclude_run(complaints: Sequence[str]) -> str:
+    """Close the run's account. Fails where nothing new came although markets have closed a session, where too many
+    calls failed, and for what other tasks of the run complained of; skipped with a note where the day's budget did not
+    reach."""
     with warehouse() as connection, budget() as shared:
         state = shared.state()
         try:
             outcome = conclude(connection, run_id(), state)
-        except NothingNew as error:  # another try of this task would find the same
-            raise AirflowFailException(str(error)) from None
-    if rates_unreached:
-        raise AirflowFailException(f"{outcome.note(state)}; {rates_unreached}")
+        except (NothingNew, TooManyFailed) as error:  # another try of this task would find the same
+            raise AirflowFailException("; ".join([str(error), *filter(None, complaints)])) from None
+    if any(complaints):
+        raise AirflowFailException("; ".join([outcome.note(state), *filter(None, complaints)]))
     if outcome.left:
         raise AirflowSkipException(outcome.note(state))
     return outcome.note(state)

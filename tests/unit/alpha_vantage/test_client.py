@@ -33,7 +33,7 @@ class Counted(NoLimit):
     def reserve(self) -> None:
         self.reserved += 1
 
-    def refused_for_today(self) -> None:
+    def refused_for_today(self, asked_at: datetime) -> None:
         self.refused += 1
 
 

@@ -34,9 +34,16 @@ def test_whole_days_only_end_with_a_whole_day() -> None:
     assert cost.ends_at == RESET + timedelta(days=1, seconds=25 * (1 + MARGIN))
 
 
+def test_a_day_that_the_api_refused_waits_for_the_next_one_where_the_plan_has_no_daily_limit() -> None:
+    """90 calls at one a second and a little, from the API's midnight on."""
+    cost = estimate(90, Limits(per_second=1), BudgetState(900, 0, RESET), NOW)
+    assert (cost.days, cost.left) == (2, 0)
+    assert cost.ends_at == RESET + timedelta(seconds=90 * (1 + MARGIN))
+
+
 def test_a_chunk_is_no_longer_than_five_minutes_of_calls() -> None:
-    """At 75 a minute: 367 calls in five minutes; without a pace the most symbols of a chunk."""
-    assert chunks(800, Limits(per_minute=75)) == [(0, 367), (367, 734), (734, 800)]
+    """At 75 a minute: 367 calls in five minutes, two a symbol; without a pace the most symbols of a chunk."""
+    assert chunks(400, Limits(per_minute=75)) == [(0, 183), (183, 366), (366, 400)]
     assert chunks(800, Limits()) == [(0, CHUNK_SYMBOLS), (CHUNK_SYMBOLS, 800)]
     assert chunks(0, Limits()) == []
     assert chunks(2, Limits(per_day=25, per_second=1)) == [(0, 2)]
