@@ -119,7 +119,8 @@ def service_processes(demo: Demo, name: str) -> set[int]:
 
 @contextmanager
 def slowed(demo: Demo) -> Iterator[None]:
-    """Calls trickle: whoever wants one waits for the budget's row, which is held most of the time."""
+    """Calls trickle, one at a time: whoever wants one queues for the budget's row, and its holder queues again at once
+    behind them."""
     over = threading.Event()
 
     def hold() -> None:
@@ -130,10 +131,10 @@ def slowed(demo: Demo) -> Iterator[None]:
             user="hm_owner",
             password=demo.secret("WAREHOUSE_OWNER_PASSWORD"),
         )
-        while not over.wait(0.02):
+        while not over.is_set():
             with connection, connection.cursor() as cursor:
                 cursor.execute("select from market.api_budgets for update")
-                over.wait(1.2)
+                over.wait(0.4)
         connection.close()
 
     holder = threading.Thread(target=hold, name="slow-budget")
