@@ -103,7 +103,7 @@ def _orphans(warehouse: Connection) -> dict[UUID, _Orphan]:
             left join market.planned_calls as planned
                 on planned.run_id = calls.run_id and planned.symbol = calls.symbol and calls.outputsize = 'compact'
             where calls.outcome = 'asked' and not exists (
-                select from pg_stat_activity where pid || '@' || backend_start = calls.session)"""
+                select from pg_stat_activity where pid || '@' || extract(epoch from backend_start) = calls.session)"""
         )
         found = [_Orphan(UUID(request_id), *rest) for request_id, *rest in cursor.fetchall()]
         return {each.request_id: each for each in found}

@@ -62,7 +62,8 @@ class Ledger:
         self._purpose = purpose
         with warehouse.cursor() as cursor:
             cursor.execute(
-                "select pid || '@' || backend_start from pg_stat_activity where pid = pg_backend_pid()"  # see SESSIONS
+                """select pid || '@' || extract(epoch from backend_start)
+                from pg_stat_activity where pid = pg_backend_pid()"""
             )
             (self._session,) = cursor.fetchone() or (None,)
 
