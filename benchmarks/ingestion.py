@@ -2,7 +2,7 @@
 
 Starts a PostgreSQL, a Kafka and a payload server of its own in a temporary folder, publishes full histories of 1,000
 and (not with --quick) 10,000 symbols at 1,200 calls a minute, plans over 80,000 symbols, and prints a line a figure.
-Takes 4 minutes, without --quick 13, and 3 GB of disk. Exit code 1 where a figure misses its limit.
+Takes 5 minutes, without --quick 22, and 3 GB of disk. Exit code 1 where a figure misses its limit.
 See docs/benchmarks.md.
 """
 
