@@ -41,7 +41,7 @@ browser: ## Chromium for the browser test: installed where root and apt-get are 
 lint: setup ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy plugins spark_jobs
+	@$(BIN)/mypy plugins spark_jobs benchmarks
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
 
 test: lint browser ## lint and all tests
