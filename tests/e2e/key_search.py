@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kafka_reading import messages
 
 DATABASES = {"warehouse": ("hm_owner", "WAREHOUSE_OWNER_PASSWORD"), "airflow": ("airflow", "AIRFLOW_DATABASE_PASSWORD")}
 # The file that is made to hold it, and what is read by way of its own server.
-NOT_READ = ("secrets.env", "data/postgres", "data/kafka")
+NOT_READ = ("secrets.env", "postgres/", "kafka/")
 
 
 def places_of(demo: Demo, secret: str) -> list[str]:
@@ -23,10 +24,11 @@ def places_of(demo: Demo, secret: str) -> list[str]:
 
 
 def files(demo: Demo, secret: bytes) -> Iterator[str]:
-    for path in demo.home.rglob("*"):
-        inside = path.relative_to(demo.home).as_posix()
-        if path.is_file() and not inside.startswith(NOT_READ) and secret in read(path):
-            yield inside
+    for folder, _, names in os.walk(demo.home):  # which passes over what goes away while it walks
+        for path in (Path(folder, name) for name in names):
+            inside = path.relative_to(demo.home).as_posix()
+            if path.is_file() and not inside.startswith(NOT_READ) and secret in read(path):
+                yield inside
 
 
 def read(path: Path) -> bytes:
