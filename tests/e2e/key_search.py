@@ -13,7 +13,12 @@ from psycopg2 import sql
 from hedge_master.ingestion.topics import TOPICS
 from kafka_reading import messages
 
-DATABASES = {"warehouse": ("hm_owner", "WAREHOUSE_OWNER_PASSWORD"), "airflow": ("airflow", "AIRFLOW_DATABASE_PASSWORD")}
+# database, user, and the name of its password: schema market is the owner's, the models are dbt's
+LOG_INS = (
+    ("warehouse", "hm_owner", "WAREHOUSE_OWNER_PASSWORD"),
+    ("warehouse", "hm_dbt", "WAREHOUSE_DBT_PASSWORD"),
+    ("airflow", "airflow", "AIRFLOW_DATABASE_PASSWORD"),
+)
 # The file that is made to hold it, and what is read by way of its own server.
 NOT_READ = ("secrets.env", "postgres/", "kafka/")
 
@@ -40,15 +45,16 @@ def read(path: Path) -> bytes:
 
 def tables(demo: Demo, secret: str) -> Iterator[str]:
     """Each row as text: so notes, XComs, rendered fields and the ledger's errors are all looked at."""
-    for database, (user, password) in DATABASES.items():
+    for database, user, password in LOG_INS:
         connection = psycopg2.connect(
             host="127.0.0.1", port=demo.port("POSTGRES"), dbname=database, user=user, password=demo.secret(password)
         )
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 """select schemaname, tablename from pg_tables
-                where schemaname not in ('pg_catalog', 'information_schema') and has_table_privilege(
-                    format('%I.%I', schemaname, tablename), 'select')"""
+                where schemaname not in ('pg_catalog', 'information_schema')
+                    and has_schema_privilege(schemaname, 'usage')
+                    and has_table_privilege(format('%I.%I', schemaname, tablename), 'select')"""
             )
             found = cursor.fetchall()
             assert len(found) > 20
