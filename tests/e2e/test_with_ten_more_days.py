@@ -22,7 +22,7 @@ from conftest import a_stack
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 DAYS = [date(2020, 6, day) for day in (15, 16, 17, 18, 19, 22, 23, 24, 25, 26)]
-FAULTS = "rate=0.2,seed=7,kinds=burst+html+http_500+http_503+truncated+cut_inside+other_symbol,echo_key=yes"
+FAULTS = "rate=0.1,seed=7,kinds=burst+html+http_500+http_503+truncated+cut_inside+other_symbol,echo_key=yes"
 TOLD = re.compile(
     r"^(\S+): ([\d,]+) bars of the day, ([\d,]+) late, ([\d,]+) corrected, ([\d,]+) rejected", re.MULTILINE
 )
@@ -64,7 +64,7 @@ def lived(demo: Demo, first_run: str) -> list[tuple[int, ...]]:
 @pytest.fixture(scope="module")
 def fresh(lived: list[tuple[int, ...]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Another stack, beside the first, whose market stands at the tenth day from its start. Its histories come through
-    ten kills, and a fifth of its calls is answered falsely, with the API key in the answer: what the tests below
+    ten kills, and a tenth of its calls is answered falsely, with the API key in the answer: what the tests below
     compare was not harmed by any of it."""
     stack = a_stack(
         tmp_path_factory.mktemp("fresh"), HM_SAMPLE_MARKET_DATE=DAYS[-1].isoformat(), HM_SAMPLE_MARKET_FAULTS=FAULTS
