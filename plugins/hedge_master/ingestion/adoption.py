@@ -49,15 +49,16 @@ def adopt_orphans(warehouse: Connection, kafka_servers: str) -> Adopted:
     Only answers with prices go to Kafka: where no such call is open, it is not read.
 
     Harmless at any time, also beside running publishers: their sessions live, so their calls are not touched. The
-    connection is set to autocommit. Raises KafkaException where the broker does not answer.
+    connection commits by itself meanwhile. Raises KafkaException where the broker does not answer.
     """
-    warehouse.autocommit = True
+    before, warehouse.autocommit = warehouse.autocommit, True
     with warehouse.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(%s)", (ONE_ADOPTION_AT_A_TIME,))
         try:
             return _adopt(warehouse, kafka_servers)
         finally:
             cursor.execute("select pg_advisory_unlock(%s)", (ONE_ADOPTION_AT_A_TIME,))
+            warehouse.autocommit = before
 
 
 def _adopt(warehouse: Connection, kafka_servers: str) -> Adopted:

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.errors import DailyLimitReached
+from hedge_master.ingestion.market_date import API_ZONE
 
-API_ZONE = ZoneInfo("America/New_York")
 # Two calls that leave a second apart may arrive a little closer: the far end measures where they arrive.
 MARGIN = 0.02
 

@@ -8,10 +8,10 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE
-from hedge_master.ingestion.plan import FUNCTION
+from hedge_master.ingestion.plan import ANSWERS_PLANNED, FUNCTION
 
-# What became of each planned symbol; an answer counts as in `plan.unsettled`.
-OUTCOME = """
+# What became of each planned symbol.
+OUTCOME = f"""
 select
     count(*),
     count(*) filter (where answered.symbol is null),
@@ -22,10 +22,7 @@ from market.planned_calls as planned
 inner join market.ingest_runs as runs using (run_id)
 left join lateral (
     select calls.symbol, calls.last_bar from market.api_calls as calls
-    where calls.symbol = planned.symbol and calls.function = %(function)s
-        and (calls.run_id = planned.run_id or (
-            planned.outputsize = 'full' and calls.outputsize = 'full' and calls.requested_at > runs.planned_at))
-        and calls.outcome in ('published', 'nothing_there')
+    where {ANSWERS_PLANNED}
     order by calls.last_bar desc nulls last limit 1
 ) as answered on true
 left join lateral (
@@ -35,7 +32,7 @@ left join lateral (
     limit 1
 ) as failed on true
 where planned.run_id = %(run)s
-"""
+"""  # noqa: S608 (words of our own)
 
 
 class NothingNew(RuntimeError):

@@ -24,6 +24,13 @@ CALLS_A_SYMBOL = 2  # prices and splits
 MOST_CHUNKS = 1000  # Airflow maps a task at most 1,024 times; what is left is for the next run
 KEPT_PLANS = timedelta(days=30)
 FUNCTION = "TIME_SERIES_DAILY"
+# A call answers a planned one where it is the run's own, or where another run has got the full history since the
+# plan was made.
+ANSWERS_PLANNED = """(
+    calls.symbol = planned.symbol and calls.function = %(function)s and calls.outcome in ('published', 'nothing_there')
+    and (calls.run_id = planned.run_id or (
+        planned.outputsize = 'full' and calls.outputsize = 'full' and calls.requested_at > runs.planned_at))
+)"""
 
 Kind = Literal["daily", "history"]
 
@@ -157,17 +164,11 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
     """
     with warehouse.cursor() as cursor:
         cursor.execute(
-            """select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
+            f"""select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
             inner join market.ingest_runs as runs using (run_id)
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
-                and not exists (
-                    select from market.api_calls as calls
-                    where calls.symbol = planned.symbol and calls.function = %(function)s
-                        and (calls.run_id = planned.run_id or (
-                            planned.outputsize = 'full' and calls.outputsize = 'full'
-                            and calls.requested_at > runs.planned_at))
-                        and calls.outcome in ('published', 'nothing_there'))
-            order by position""",
+                and not exists (select from market.api_calls as calls where {ANSWERS_PLANNED})
+            order by position""",  # noqa: S608 (words of our own)
             {"run": run_id, "first": first, "until": until, "function": FUNCTION},
         )
         return [PlannedCall(*row) for row in cursor.fetchall()]

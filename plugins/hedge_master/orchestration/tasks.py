@@ -67,7 +67,6 @@ def plan_history(params: dict[str, Any]) -> Plan:
     )
     with warehouse() as connection:
         adopt_orphans(connection, load_settings().kafka_servers)
-        connection.autocommit = False
         wanted = history_plan.plan_history(connection, choice)
     split_calls = 0 if limits().per_day else len(wanted)
     return _written("history", start_run(), wanted, split_calls, dry_run=params["dry_run"])
@@ -78,7 +77,6 @@ def plan_daily() -> Plan:
     market_date = start_run()
     with warehouse() as connection:
         adopt_orphans(connection, load_settings().kafka_servers)
-        connection.autocommit = False
         regions = daily_plan.regions(connection)
         if not regions:
             raise LookupError("market.symbols holds no symbol: run sync_symbols first")
@@ -118,7 +116,6 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
     run, kind_is_history = run_id(), run_id().startswith("backfill_price_history/")
     with alpha_vantage() as client, warehouse() as calls, warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
-        connection.autocommit = False
         _sync_splits(client, calls, connection, shared.state().left, (first, until))
         waiting = plan.unsettled(connection, run, first, until)
         connection.commit()
