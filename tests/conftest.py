@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from free_ports import free_ports
 from hedge_master.settings import REPO_ROOT, Settings, load_settings
+from scripted_server import Line, ScriptedServer, Serve
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -149,3 +150,25 @@ def spark() -> Iterator[SparkSession]:
     logging.getLogger("py4j").setLevel(logging.ERROR)
     yield session
     session.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server that gives the lines (bytes: the body of a good reply) in turn; stops it after the test."""
+    servers: list[ScriptedServer] = []
+
+    def start(*script: Line | bytes) -> ScriptedServer:
+        servers.append(ScriptedServer(*script))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Retries without their pauses; the list says how many seconds each would have been."""
+    slept: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", slept.append)
+    return slept

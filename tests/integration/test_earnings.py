@@ -25,7 +25,7 @@ from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.report_store import Stored, store_calendar, store_reports
 from hedge_master.sample_market.clock_client import set_market_date
 from hedge_master.settings import Settings
-from scripted_server import Line, ScriptedServer
+from scripted_server import Line, ScriptedServer, Serve
 
 MARCH, JUNE = date(2020, 3, 31), date(2020, 6, 30)
 MORNING, NOON = (datetime(2020, 6, 12, hour, tzinfo=UTC) for hour in (8, 12))
@@ -73,18 +73,9 @@ def calls(warehouse_settings: Settings) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedServer]]:
+def api(serve: Serve, pauses: list[float]) -> Serve:
     """Starts servers that give the lines in turn; retries have no pauses."""
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
-    servers: list[ScriptedServer] = []
-
-    def start(*script: Line | bytes) -> ScriptedServer:
-        servers.append(ScriptedServer(*script))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+    return serve
 
 
 def know(warehouse: Connection, *symbols: str, **changed: Any) -> None:

@@ -100,19 +100,6 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., ScriptedServer]]:
-    servers: list[ScriptedServer] = []
-
-    def start(*script: Line | bytes) -> ScriptedServer:
-        servers.append(ScriptedServer(*script))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
 def weeks_of(warehouse: Connection, symbol: str) -> list[date]:
     found = all_of(
         warehouse,
