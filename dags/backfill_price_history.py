@@ -72,7 +72,7 @@ with DAG(
             minimum=0,
             maximum=100_000,
             title="At most",
-            description="The most symbols to fetch, two calls each; 0 is no limit.",
+            description="The most calls to make: two a symbol, prices and splits; 0 is no limit.",
         ),
         "dry_run": Param(
             False,

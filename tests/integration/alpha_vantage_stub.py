@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
 
 from hedge_master.alpha_vantage.client import Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached
@@ -28,23 +30,30 @@ class AlphaVantageStub:
         self.faults: dict[str, AlphaVantageError] = {}
         self._lock = threading.Lock()
 
-    def search(self, keywords: str) -> Answer:
+    def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
+        return SimpleNamespace(
+            search=partial(self.search, announce=announce),
+            listing_status=partial(self.listing_status, announce=announce),
+        )
+
+    def search(self, keywords: str, announce: Callable[[], None] = lambda: None) -> Answer:
         """The first ten symbols that begin with the keyword."""
-        self._count(keywords)
+        self._count(keywords, announce)
         found = [symbol for symbol in self.symbols if symbol.startswith(keywords.upper())][:10]
         return _answer(json.dumps({"bestMatches": [_match(symbol) for symbol in found]}))
 
-    def listing_status(self, state: str) -> Answer:
-        self._count(state)
+    def listing_status(self, state: str, announce: Callable[[], None] = lambda: None) -> Answer:
+        self._count(state, announce)
         rows = self.active if state == "active" else self.delisted
         return _answer("\n".join([LISTING_COLUMNS, *rows]))
 
-    def _count(self, asked: str) -> None:
+    def _count(self, asked: str, announce: Callable[[], None]) -> None:
         with self._lock:
             if self.left == 0:
                 raise DailyLimitReached("25 requests per day")
             self.left = None if self.left is None else self.left - 1
             self.calls.append(asked)
+        announce()
         if asked in self.faults:
             raise self.faults[asked]
 

@@ -41,3 +41,16 @@ def add_bar(warehouse: Connection, symbol: str, day: date, close: float, missing
             from market.symbols where symbol = %s""",
             (day, close, close, close, close, None if missing else close, missing, symbol),
         )
+
+
+def weeks_of(warehouse: Connection, symbol: str) -> list[date]:
+    found = all_of(
+        warehouse,
+        f"""select week_start from market.changed_weeks join market.symbols using (symbol_id)
+        where symbol = '{symbol}' order by 1""",
+    )
+    return [week for (week,) in found]
+
+
+def forget_marks(warehouse: Connection) -> None:
+    all_of(warehouse, "delete from market.changed_weeks returning 1")

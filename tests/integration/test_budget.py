@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.errors import DailyLimitReached
-from hedge_master.ingestion.budget import MARGIN, Limits, SharedBudget, next_api_day
+from hedge_master.ingestion.budget import ANNOUNCED_SECONDS, MARGIN, Limits, SharedBudget, next_api_day
 from hedge_master.settings import Settings
 
 API = "https://api.example"
@@ -55,6 +55,20 @@ def test_two_runs_share_one_pace_of_slots(connect: list[Connection]) -> None:
     clock.moment += timedelta(seconds=10)
     second.reserve()
     assert clock.slept[-1] == 0, "slots that nobody used are not saved up"
+
+
+def test_a_call_is_announced_shortly_before_its_slot(connect: list[Connection]) -> None:
+    """What only waits for a slot is not announced yet: where its process dies, no call is missing."""
+    clock = Clock(EVENING)
+    budget, *_ = budgets(connect, Limits(per_second=1, per_day=2), clock)
+    slept_before: list[float] = []
+    for _ in range(2):
+        budget.reserve(lambda: slept_before.append(sum(clock.slept)))
+    assert slept_before == pytest.approx([0, 1 + MARGIN - ANNOUNCED_SECONDS])
+    assert sum(clock.slept) == pytest.approx(1 + MARGIN, abs=0.05), "announcing takes a little of the wait"
+    with pytest.raises(DailyLimitReached):
+        budget.reserve(lambda: slept_before.append(0))
+    assert len(slept_before) == 2
 
 
 def test_the_second_and_the_minute_both_hold(connect: list[Connection]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState, Limits
+from hedge_master.ingestion.coming_run import TooFewCalls, coming_history
 from hedge_master.ingestion.conclusion import NothingNew, Outcome, TooManyFailed, conclude
 from hedge_master.ingestion.daily_plan import full_is_allowed, plan_daily
 from hedge_master.ingestion.history_plan import Choice, UnknownSymbols, plan_history
@@ -45,6 +46,19 @@ class Market:
                 """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, batch_id,
                 known_since, provisional) values (%s, %s, 1, 1, 1, 1, 1, 1, 1, now(), %s)""",
                 *(symbol_id, last_bar, provisional),
+            )
+
+    def bars(self, name: str, first: date, *closes: float) -> None:
+        """Bars of days in a row from `first` on."""
+        self.ask(
+            "insert into market.market_dates (run_id, market_date, source) values ('bars', %s, 'data interval')", first
+        )
+        for number, close in enumerate(closes):
+            self.ask(
+                """insert into market.prices
+                    (symbol_id, day, open, high, low, close, volume, close_usd, batch_id, known_since)
+                select symbol_id, %s, %s, %s, %s, %s, 1, 1, 1, now() from market.symbols where symbol = %s""",
+                *(first + timedelta(days=number), close, close, close, close, name),
             )
 
     def answered(
@@ -180,10 +194,30 @@ def test_a_backfill_asks_for_what_its_form_names(market: Market, ingest: Connect
     assert symbols(regions=["United Kingdom"]) == symbols(currencies=["GBX"]) == ["A.LON"]
     assert symbols(types=["ETF"]) == ["B"]
     assert symbols(refresh=True) == ["A.LON", "B", "C"]
-    assert symbols(refresh=True, limit=2) == ["A.LON", "B"]
     assert symbols(symbols=["C"]) == []
     with pytest.raises(UnknownSymbols, match=r"symbols: X, Y not in market\.symbols"):
         symbols(symbols=["B", "X", "Y"])
+
+
+def test_a_limit_of_a_backfill_counts_its_calls(market: Market, ingest: Connection) -> None:
+    """Two calls a symbol where every symbol is asked for its splits, one where a daily budget leaves only suspects."""
+    for name in "ABC":
+        market.symbol(name)
+    market.bars("C", date(2020, 6, 11), 100.0, 10.0)  # a jump of ten times: a suspect
+    unlimited, free = BudgetState(0, None, RESET), BudgetState(0, 25, RESET)
+
+    def coming(most_calls: int, budget: BudgetState) -> tuple[list[str], int, int]:
+        with ingest:
+            limits = Limits(per_day=25 if budget.left is not None else 0)
+            run = coming_history(ingest, limits, budget, Choice(), most_calls)
+        return [call.symbol for call in run.calls], run.split_calls, run.cost.calls
+
+    assert coming(0, unlimited) == (["A", "B", "C"], 3, 6)
+    assert coming(5, unlimited) == coming(4, unlimited) == (["A", "B"], 2, 4)
+    assert coming(0, free) == coming(4, free) == (["A", "B", "C"], 1, 4)
+    assert coming(3, free) == (["A", "B"], 0, 2)
+    with ingest, pytest.raises(TooFewCalls, match="limit: 1 call is too few: A takes 2"):
+        coming_history(ingest, Limits(), unlimited, Choice(), 1)
 
 
 def test_full_histories_are_no_more_asked_for_once_the_api_has_said_that_the_plan_has_none(

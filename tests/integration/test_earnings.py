@@ -32,16 +32,17 @@ MORNING, NOON = (datetime(2020, 6, 12, hour, tzinfo=UTC) for hour in (8, 12))
 CALENDAR = b"symbol,name,reportDate,fiscalDateEnding,estimate,currency,timeOfTheDay\n"
 
 
-class Calls:
+class Calls(NoLimit):
     """A day's budget of so many calls."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
-    def reserve(self) -> None:
+    def reserve(self, announce: Callable[[], None] | None = None) -> None:
         if not self.left:
             raise DailyLimitReached("25 requests per day")
         self.left -= 1
+        super().reserve(announce)
 
     def refused_for_today(self, asked_at: datetime) -> None:
         self.left = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -39,6 +40,13 @@ class Api:
     def __init__(self, script: dict[str, bytes | Exception]) -> None:
         self.script = script
         self.asked: list[str] = []
+
+    def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
+        def daily_prices(symbol: str, outputsize: str) -> Answer:
+            announce()
+            return self.daily_prices(symbol, outputsize)
+
+        return SimpleNamespace(daily_prices=daily_prices)
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
         self.asked.append(symbol if outputsize == "compact" else f"{symbol} {outputsize}")

@@ -32,9 +32,10 @@ class OneCall(NoLimit):
     def __init__(self) -> None:
         self._left = Semaphore(1)
 
-    def reserve(self) -> None:
+    def reserve(self, announce: Callable[[], None] | None = None) -> None:
         if not self._left.acquire(blocking=False):
             raise DailyLimitReached("0 left")
+        super().reserve(announce)
 
 
 @pytest.fixture
@@ -103,11 +104,8 @@ def test_rates_come_from_the_bank_and_from_fx_daily(ingest: Connection, play: Pl
         reference_tasks.announce_changes(again)
 
 
-def test_a_bank_that_cannot_be_reached_stops_fx_daily_not(
-    ingest: Connection, play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bank_that_cannot_be_reached_stops_fx_daily_not(ingest: Connection, play: Play, pauses: list[float]) -> None:
     """One rate is stored, so that this is no first load and there is no seed."""
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
     play(ecb_rates_url="http://127.0.0.1:9/h.zip", ecb_daily_rates_url="http://127.0.0.1:9/d.zip")
     with ingest:
         companies.store(ingest, [listing("T.TAI", "TWD")], FRIDAY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -55,6 +57,7 @@ class AlphaVantageClient:
         secrecy.keep_out_of_logs(self._secret)
         self._budget = budget
         self._http = transport.open_client(base_url)
+        self._announce: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"AlphaVantageClient({str(self._http.base_url)!r})"
@@ -66,6 +69,13 @@ class AlphaVantageClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+
+    def announcing(self, announce: Callable[[], None]) -> AlphaVantageClient:
+        """The same client for one call, which says so by `announce` when the budget lets it through: just before its
+        first HTTP request, and not at all where none is made."""
+        view = copy(self)
+        view._announce = announce
+        return view
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
         """TIME_SERIES_DAILY as JSON. `outputsize`: compact (latest 100 days) or full (all history)."""
@@ -109,7 +119,7 @@ class AlphaVantageClient:
 
         def attempt() -> Answer:
             nonlocal attempts
-            self._budget.reserve()
+            self._budget.reserve(None if attempts else self._announce)
             attempts += 1
             return self._ask_once(function, check, parameters)
 

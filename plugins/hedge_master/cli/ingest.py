@@ -16,8 +16,8 @@ from rich.console import Console
 
 from hedge_master.cli import ingest_tables
 from hedge_master.ingestion.budget import BudgetState, Limits, SharedBudget
+from hedge_master.ingestion.coming_run import ComingRun, coming_daily, coming_history
 from hedge_master.ingestion.market_date import RunTimes, market_moment
-from hedge_master.operations.coming_run import ComingRun, coming_daily, coming_history
 from hedge_master.operations.symbol_story import story, verdict
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect

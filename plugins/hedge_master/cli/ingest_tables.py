@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 
 from hedge_master.ingestion.budget import BudgetState
+from hedge_master.ingestion.coming_run import ComingRun
 from hedge_master.ingestion.plan import PlannedCall
-from hedge_master.operations.coming_run import ComingRun
 from hedge_master.operations.symbol_story import Call, Story, Verdict
 
 NONE = "–"

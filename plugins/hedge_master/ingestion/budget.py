@@ -18,6 +18,7 @@ from hedge_master.ingestion.market_date import API_ZONE
 
 # Two calls that leave a second apart may arrive a little closer: the far end measures where they arrive.
 MARGIN = 0.02
+ANNOUNCED_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,12 @@ class SharedBudget:
         self._now = now
         self._sleep = sleep
 
-    def reserve(self) -> None:
-        """Wait for the next slot. Raises DailyLimitReached where the day has no call left."""
+    def reserve(self, announce: Callable[[], None] | None = None) -> None:
+        """Wait for the next slot, and `announce` the call ANNOUNCED_SECONDS before it: so late that few are announced
+        and not made where the process dies, so early that it costs the slot nothing.
+
+        Raises DailyLimitReached where the day has no call left.
+        """
         with self._warehouse.cursor() as cursor:
             cursor.execute(
                 "select moment, market.reserve_call(%s, %s, %s, moment) "
@@ -86,7 +91,14 @@ class SharedBudget:
             moment, slot = cursor.fetchone() or (None, None)
         if moment is None or slot is None:
             raise DailyLimitReached(str(self.state()))
-        self._sleep(max((slot - moment).total_seconds(), 0.0))
+        wait = max((slot - moment).total_seconds(), 0.0)
+        if announce is None:
+            self._sleep(wait)
+            return
+        self._sleep(max(wait - ANNOUNCED_SECONDS, 0.0))
+        began = time.monotonic()
+        announce()
+        self._sleep(max(min(wait, ANNOUNCED_SECONDS) - (time.monotonic() - began), 0.0))
 
     def refused_for_today(self, asked_at: datetime) -> None:
         """The API says that the day is spent, whatever we counted (the key is used elsewhere too, say).

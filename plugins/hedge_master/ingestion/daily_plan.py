@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from hedge_master.ingestion.plan import PlannedCall
+from hedge_master.ingestion.ledger import full_history_allowed
+from hedge_master.ingestion.plan import FUNCTION, PlannedCall
 from hedge_master.markets.sessions import ClosedSession
 
 COMPACT_BARS = 100
 MOST_FULL_PULLS = 500  # whole histories in one daily run; backfill_price_history is for more
-NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
 DEAD_FOR_DAYS = 30  # a market that had no bar for so long when it was last asked is awaited no more
 NOTHING_FOR_DAYS = 7  # of the market, before a symbol that the API has nothing of is asked for again
 
@@ -154,16 +153,7 @@ def regions(warehouse: Connection) -> list[str]:
 
 
 def full_is_allowed(warehouse: Connection, daily_budget: bool) -> bool:
-    """Whether a daily run may ask for full histories: not where the API's last word on one, in the last NO_FULL_FOR,
-    was that the plan has none. A plan with a daily budget is a free one: there it must have answered one before."""
-    with warehouse.cursor() as cursor:
-        cursor.execute(
-            """select outcome = 'refused' and error like %s and requested_at > now() - %s
-            from market.api_calls
-            where function = 'TIME_SERIES_DAILY' and outputsize = 'full' and outcome <> 'asked'
-                and (outcome in ('published', 'nothing_there') or error like %s)
-            order by requested_at desc limit 1""",
-            ("%Premium%", NO_FULL_FOR, "%Premium%"),
-        )
-        row = cursor.fetchone()
-    return not daily_budget if row is None else not row[0]
+    """Whether a daily run may ask for full histories. A plan with a daily budget is a free one: there the API must have
+    answered one before; else it must not have refused the last one."""
+    allowed = full_history_allowed(warehouse, FUNCTION)
+    return not daily_budget if allowed is None else allowed

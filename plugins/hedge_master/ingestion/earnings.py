@@ -88,9 +88,9 @@ def due(warehouse: Connection, until: date) -> list[str]:
 def sync_calendar(client: AlphaVantageClient, ledger: Ledger, warehouse: Connection, horizon: Horizon) -> Stored | None:
     """EARNINGS_CALENDAR for `horizon`, one call; None where the day's budget is spent."""
     request_id = uuid4()
-    ledger.asked(request_id, "EARNINGS_CALENDAR", horizon)
+    asking = ledger.announced(client, request_id, "EARNINGS_CALENDAR", horizon)
     try:
-        answer = client.earnings_calendar(horizon)
+        answer = asking.earnings_calendar(horizon)
         coming = earnings_calendar(answer.body)
     except AlphaVantageError as error:
         ledger.failed(request_id, error)
@@ -138,9 +138,9 @@ def sync_reports(
 def _ask(client: AlphaVantageClient, ledger: Ledger, warehouse: Connection, until: date, symbol: str) -> Stored:
     """One call, from its first line in the ledger to its last; nothing new for a company without reports."""
     request_id = uuid4()
-    ledger.asked(request_id, "EARNINGS", symbol)
+    asking = ledger.announced(client, request_id, "EARNINGS", symbol)
     try:
-        answer = client.earnings(symbol)
+        answer = asking.earnings(symbol)
         quarters = earnings(answer.body).quarterly
     except AlphaVantageError as error:
         ledger.failed(request_id, error)

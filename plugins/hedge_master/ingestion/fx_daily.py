@@ -25,7 +25,7 @@ from hedge_master.alpha_vantage.errors import (
 )
 from hedge_master.alpha_vantage.exchange_rates import exchange_rates
 from hedge_master.ingestion.budget import Limits
-from hedge_master.ingestion.ledger import Ledger
+from hedge_master.ingestion.ledger import Ledger, full_history_allowed
 from hedge_master.ingestion.rate_store import Rate, Source, Stored, store_rates
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ RATE_REACHES = timedelta(days=7)  # as market.usd_rate has it: a rate serves its
 COMPACT_REACHES = timedelta(days=110)  # 100 bars, six a week at most
 HOLDS_ON_A_BUDGET = timedelta(days=7)  # five market days: the rates of one answer serve until the next
 MOST_CALLS_ON_A_BUDGET = 5  # of a day whose calls are counted; the prices need the rest
-NO_FULL_FOR = timedelta(days=7)  # after the API said that the plan has no full histories
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,8 @@ def due(warehouse: Connection, until: date, limits: Limits) -> list[RateCall]:
     """The calls of a run: at most one a currency and market day; on a plan with a daily budget a currency that has been
     answered waits five market days, and at most MOST_CALLS_ON_A_BUDGET are asked."""
     holds = HOLDS_ON_A_BUDGET if limits.per_day else timedelta(days=1)
-    full = _full_is_allowed(warehouse)
+    with warehouse:
+        full = full_history_allowed(warehouse, FUNCTION) is not False
     calls = [call for need in needs(warehouse, until) if (call := wanted(need, until, holds=holds, full=full))]
     calls.sort(key=lambda call: not call.current)
     return calls[:MOST_CALLS_ON_A_BUDGET] if limits.per_day else calls
@@ -211,9 +211,9 @@ def sync_fx_daily(
 def _ask(client: AlphaVantageClient, ledger: Ledger, warehouse: Connection, until: date, call: RateCall) -> Stored:
     """One call, from its first line in the ledger to its last; nothing new where the API has no such pair."""
     request_id = uuid4()
-    ledger.asked(request_id, FUNCTION, call.currency, call.outputsize)
+    asking = ledger.announced(client, request_id, FUNCTION, call.currency, call.outputsize)
     try:
-        answer = client.fx_daily("USD", call.currency, call.outputsize)
+        answer = asking.fx_daily("USD", call.currency, call.outputsize)
         rates = list(closed_rates(answer, call.currency, until))
     except AlphaVantageError as error:
         ledger.failed(request_id, error)
@@ -241,17 +241,3 @@ def _last_closed_day(until: date) -> date:
     """The weekday before: rates of `until` itself are not final on it."""
     day = until - timedelta(days=1)
     return day - timedelta(days=max(day.isoweekday() - 5, 0))
-
-
-def _full_is_allowed(warehouse: Connection) -> bool:
-    """False where the API last said of full histories of rates that the plan has none, less than NO_FULL_FOR ago."""
-    with warehouse, warehouse.cursor() as cursor:
-        cursor.execute(
-            """select outcome = 'refused' and requested_at > now() - %s from market.api_calls
-            where purpose = 'rates' and function = %s and outputsize = 'full'
-                and (outcome in ('stored', 'nothing_there') or (outcome = 'refused' and error like %s))
-            order by requested_at desc limit 1""",
-            (NO_FULL_FOR, FUNCTION, "%Premium%"),
-        )
-        row = cursor.fetchone()
-    return row is None or not row[0]

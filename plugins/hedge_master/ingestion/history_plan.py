@@ -17,14 +17,13 @@ class UnknownSymbols(LookupError):
 @dataclass(frozen=True)
 class Choice:
     """What the form of backfill_price_history narrows a run to; an empty list is no filter. `refresh` asks again also
-    where the history is there; `limit` symbols at most, 0 = all."""
+    where the history is there."""
 
     symbols: Sequence[str] = field(default_factory=tuple)
     regions: Sequence[str] = field(default_factory=tuple)
     currencies: Sequence[str] = field(default_factory=tuple)
     types: Sequence[str] = field(default_factory=tuple)
     refresh: bool = False
-    limit: int = 0
 
 
 def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
@@ -80,15 +79,13 @@ def plan_history(warehouse: Connection, choice: Choice) -> list[PlannedCall]:
                 and (%(regions)s = '{}' or symbols.region = any(%(regions)s))
                 and (%(currencies)s = '{}' or symbols.currency = any(%(currencies)s))
                 and (%(types)s = '{}' or symbols.type = any(%(types)s))
-            order by symbols.status, symbols.symbol
-            limit %(limit)s""",
+            order by symbols.status, symbols.symbol""",
             {
                 "symbols": list(choice.symbols),
                 "regions": list(choice.regions),
                 "currencies": list(choice.currencies),
                 "types": list(choice.types),
                 "refresh": choice.refresh,
-                "limit": choice.limit or None,
             },
         )
         return [PlannedCall(*row) for row in cursor.fetchall()]

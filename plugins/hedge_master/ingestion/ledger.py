@@ -1,19 +1,20 @@
-"""The ledger of API calls: one row a call, written before it is asked and closed when its outcome is known."""
+"""The ledger of API calls: one row a call, written just before it goes out and closed when its outcome is known."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.bars import bars_in, first_and_last_bar
-from hedge_master.alpha_vantage.client import Answer
+from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError
 
+REFUSED_FOR = timedelta(days=7)  # a plan that has no full histories may be another one a week later
 MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
 
 Purpose = Literal["daily", "history", "symbols", "splits", "rates", "earnings"]
@@ -52,7 +53,7 @@ class Ledger:
     """Writes market.api_calls on a connection in autocommit mode: a kill loses no line that was written.
 
     A row belongs to the database session that wrote it. While that session lives, its open calls are under way; once it
-    is gone they are nobody's (see `adoption`).
+    is gone they are nobody's (see `adoption`). Threads may share it.
     """
 
     def __init__(self, warehouse: Connection, run_id: str, purpose: Purpose) -> None:
@@ -66,6 +67,12 @@ class Ledger:
                 from pg_stat_activity where pid = pg_backend_pid()"""
             )
             (self._session,) = cursor.fetchone() or (None,)
+
+    def announced(
+        self, client: AlphaVantageClient, request_id: UUID, function: str, symbol: str, outputsize: str | None = None
+    ) -> AlphaVantageClient:
+        """The client that opens the line of `request_id` when its call goes out, and none where the budget is spent."""
+        return client.announcing(lambda: self.asked(request_id, function, symbol, outputsize))
 
     def asked(self, request_id: UUID, function: str, symbol: str, outputsize: str | None = None) -> None:
         self._execute(
@@ -124,6 +131,22 @@ class Ledger:
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         with self._warehouse.cursor() as cursor:
             cursor.execute(statement, values)
+
+
+def full_history_allowed(warehouse: Connection, function: str) -> bool | None:
+    """Whether the plan of the key has full histories of `function`, by the API's last word on one: False where it
+    refused one less than REFUSED_FOR ago, None where it was never asked."""
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            """select not (outcome = 'refused' and requested_at > now() - %s)
+            from market.api_calls
+            where function = %s and outputsize = 'full'
+                and (outcome in ('published', 'stored', 'nothing_there') or error like '%%Premium%%')
+            order by requested_at desc limit 1""",
+            (REFUSED_FOR, function),
+        )
+        row = cursor.fetchone()
+    return None if row is None else bool(row[0])
 
 
 def close_published(warehouse: Connection, request_id: UUID, answer: Answer, bars: Bars, place: Place) -> bool:

@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, PremiumOnly
+from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Bars, Ledger, Place, bars_of
 from hedge_master.ingestion.plan import FUNCTION, PlannedCall
 from hedge_master.ingestion.topics import SCHEMA_VERSION, topic_of
@@ -121,34 +122,30 @@ class _Publisher:
         self._told_at = time.monotonic()
 
     def publish(self, calls: Sequence[PlannedCall], settled_before: int) -> Published:
-        report = self._report
-        waiting = deque(calls)
-        flying: dict[Future[Answer], tuple[UUID, PlannedCall]] = {}
         try:
-            with ThreadPoolExecutor(self._in_flight, thread_name_prefix="alpha-vantage") as pool:
-                while True:
-                    while waiting and not report.spent and len(flying) < self._in_flight:
-                        call = self._possible(waiting.popleft())
-                        if call is None:
-                            continue
-                        request_id = uuid4()
-                        self._ledger.asked(request_id, FUNCTION, call.symbol, call.outputsize)
-                        report.asked += 1
-                        asking = pool.submit(self._client.daily_prices, call.symbol, call.outputsize)
-                        flying[asking] = request_id, call
-                    if not flying:
-                        break
-                    for answered in wait(flying, timeout=1, return_when=FIRST_COMPLETED).done:
-                        again = self._settle(answered, *flying.pop(answered))
+            with InFlight(((uuid4(), call) for call in calls), self._ask, self._in_flight) as flight:
+                for ended in flight:
+                    for (request_id, call), answered in ended:
+                        again = self._settle(answered, request_id, call)
                         if again is not None:
-                            waiting.append(again)
+                            flight.waiting.append((uuid4(), again))
+                    if self._report.spent:
+                        flight.stop()
+                    if not self._has_full:
+                        possible = [(each, self._possible(call)) for each, call in flight.waiting]
+                        flight.waiting = deque((each, call) for each, call in possible if call is not None)
                     self._producer.poll(0)
-                    self._tell(len(waiting))
+                    self._tell(len(flight.waiting))
         finally:
             # Whatever went wrong: what the broker takes of the answers that were paid for goes into the ledger.
             unconfirmed = self._producer.flush(FLUSH_SECONDS)
-        report.left = len(waiting)
+        self._report.left = len(flight.waiting)
         return self._checked(unconfirmed, len(calls) + settled_before, settled_before)
+
+    def _ask(self, asked: tuple[UUID, PlannedCall]) -> Answer:
+        request_id, call = asked
+        asking = self._ledger.announced(self._client, request_id, FUNCTION, call.symbol, call.outputsize)
+        return asking.daily_prices(call.symbol, call.outputsize)
 
     def _possible(self, call: PlannedCall) -> PlannedCall | None:
         """The call, or the compact one in its place where the plan of the key turned out to have no full histories."""
@@ -158,6 +155,7 @@ class _Publisher:
 
     def _settle(self, answered: Future[Answer], request_id: UUID, call: PlannedCall) -> PlannedCall | None:
         """Publish one answer or close its call; returns the call that must follow it, if any."""
+        self._report.asked += 1
         try:
             answer = answered.result()
         except AlphaVantageError as error:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from uuid import UUID, uuid4
 
@@ -16,6 +15,7 @@ from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Split
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
+from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 
 log = logging.getLogger(__name__)
@@ -112,24 +112,22 @@ def sync_splits(
     SplitsUnknown where more than MOST_FAILED_SHARE of the calls (of LEAST_JUDGED at least) failed, KeyRefused at once.
     """
     ledger = Ledger(calls, run_id, "splits")
-    waiting = deque(symbols)
     report = SplitsReport()
-    flying: dict[Future[Answer], tuple[UUID, str]] = {}
-    is_spent = False
-    with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
-        while (waiting and not is_spent) or flying:
-            while waiting and not is_spent and len(flying) < CALLS_IN_FLIGHT:
-                symbol, request_id = waiting.popleft(), uuid4()
-                ledger.asked(request_id, "SPLITS", symbol)
-                flying[pool.submit(client.splits, symbol)] = request_id, symbol
-            for answered in wait(flying, return_when=FIRST_COMPLETED).done:
+
+    def ask(call: tuple[UUID, str]) -> Answer:
+        request_id, symbol = call
+        return ledger.announced(client, request_id, "SPLITS", symbol).splits(symbol)
+
+    with InFlight(((uuid4(), symbol) for symbol in symbols), ask, CALLS_IN_FLIGHT) as flight:
+        for ended in flight:
+            for (request_id, symbol), answered in ended:
                 try:
-                    _settle(ledger, warehouse, report, *flying.pop(answered), answered)
+                    _settle(ledger, warehouse, report, request_id, symbol, answered)
                 except DailyLimitReached as error:
                     log.warning("splits: the day's calls are spent: %s", error)
-                    is_spent = True
+                    flight.stop()
                     report.left += 1
-    report.left += len(waiting)
+    report.left += len(flight.waiting)
     if report.failed > MOST_FAILED_SHARE * max(report.asked, LEAST_JUDGED):
         raise SplitsUnknown(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
     return report

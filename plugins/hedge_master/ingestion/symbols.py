@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
@@ -28,6 +27,7 @@ from hedge_master.alpha_vantage.errors import (
     UnreadableAnswer,
 )
 from hedge_master.ingestion.companies import Changes, store
+from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 from hedge_master.ingestion.searches import GIVEN, MATCHES_AT_MOST, PastSearch, Refining, still_to_ask
 from hedge_master.markets.regions import market_of
@@ -82,8 +82,7 @@ def sync_listings(
     try:
         for state in LISTING_STATES:
             asked[state] = uuid4()
-            ledger.asked(asked[state], "LISTING_STATUS", state)
-            answered[state] = client.listing_status(state)
+            answered[state] = ledger.announced(client, asked[state], "LISTING_STATUS", state).listing_status(state)
             found[state] = answers.listings(answered[state].body)
         vanished = _vanished(warehouse, found["active"], found["delisted"], most_lost_share)
     except AlphaVantageError as error:
@@ -192,29 +191,25 @@ class _Search:
         self.found: set[str] = set()
 
     def ask(self, keywords: list[str]) -> None:
-        waiting = deque(keywords)
         known = {keyword.lower() for keyword in keywords}
-        flying: dict[Future[Answer], tuple[UUID, str]] = {}
-        is_spent = False
-        with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="alpha-vantage") as pool:
-            while (waiting and not is_spent) or flying:
-                while waiting and not is_spent and len(flying) < CALLS_IN_FLIGHT:
-                    keyword, request_id = waiting.popleft(), uuid4()
-                    self._ledger.asked(request_id, "SYMBOL_SEARCH", keyword)
-                    flying[pool.submit(self._client.search, keyword)] = request_id, keyword
-                for answered in wait(flying, return_when=FIRST_COMPLETED).done:
-                    request_id, keyword = flying.pop(answered)
+        with InFlight(((uuid4(), keyword) for keyword in keywords), self._ask_one, CALLS_IN_FLIGHT) as flight:
+            for ended in flight:
+                for (request_id, keyword), answered in ended:
                     try:
                         refined = self._settle(answered, request_id, keyword)
                     except DailyLimitReached as error:
                         log.warning("searches: the day's calls are spent: %s", error)
-                        is_spent = True
+                        flight.stop()
                         self.report.left += 1
                         continue
                     # A word that was given too, or is the refinement of one, is asked once.
-                    waiting += [word for word in refined if word.lower() not in known]
+                    flight.waiting += [(uuid4(), word) for word in refined if word.lower() not in known]
                     known |= {word.lower() for word in refined}
-        self.report.left += len(waiting)
+        self.report.left += len(flight.waiting)
+
+    def _ask_one(self, call: tuple[UUID, str]) -> Answer:
+        request_id, keyword = call
+        return self._ledger.announced(self._client, request_id, "SYMBOL_SEARCH", keyword).search(keyword)
 
     def _settle(self, answered: Future[Answer], request_id: UUID, keyword: str) -> list[str]:
         """Store one answer or close its call; returns the keywords that it makes necessary."""

@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 from psycopg2.extensions import connection as Connection
 
+from hedge_master.ingestion.coming_run import ComingRun
 from hedge_master.ingestion.daily_plan import NOTHING_FOR_DAYS, full_is_allowed
-from hedge_master.operations.coming_run import ComingRun
 
 NEWEST_CALLS = 20
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
+from hedge_master.ingestion.coming_run import ComingRun, TooFewCalls, coming_daily, coming_history
 from hedge_master.ingestion.conclusion import NothingNew, TooManyFailed, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
-from hedge_master.markets.sessions import closed_sessions
 from hedge_master.operations.progress import line_of
 from hedge_master.orchestration.connections import (
     alpha_vantage,
@@ -63,49 +63,43 @@ def plan_history(params: dict[str, Any]) -> Plan:
         currencies=params["currencies"] or [],
         types=params["types"] or [],
         refresh=params["refresh"],
-        limit=params["limit"],
     )
-    with warehouse() as connection:
+    market_date = start_run()
+    with warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
-        wanted = history_plan.plan_history(connection, choice)
-    split_calls = 0 if limits().per_day else len(wanted)
-    return _written("history", start_run(), wanted, split_calls, dry_run=params["dry_run"])
+        try:
+            coming = coming_history(connection, limits(), shared.state(), choice, params["limit"])
+        except (history_plan.UnknownSymbols, TooFewCalls) as error:  # the form asks for it again in every try
+            raise AirflowFailException(str(error)) from None
+    return _written("history", market_date, coming, dry_run=params["dry_run"])
 
 
 def plan_daily() -> Plan:
     """The symbols whose market has closed a session since their last bar, the stalest first."""
     market_date = start_run()
-    with warehouse() as connection:
+    with warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
-        regions = daily_plan.regions(connection)
-        if not regions:
+        if not daily_plan.regions(connection):
             raise LookupError("market.symbols holds no symbol: run sync_symbols first")
-        closed = closed_sessions(moment_of_run(), regions)
-        for region, session in closed.items():
-            if session.unsure:
-                log.warning("%s: all its symbols are asked, since %s", region, session.unsure)
-        wanted = daily_plan.plan_daily(connection, closed, daily_plan.full_is_allowed(connection, limits().per_day > 0))
-        with budget() as shared:
-            suspects = splits.due(connection, [each.symbol for each in wanted], shared.state().left)
-    return _written("daily", market_date, wanted, len(suspects), dry_run=False)
+        coming = coming_daily(connection, moment_of_run(), limits(), shared.state())
+    for region, session in coming.unsure:
+        log.warning("%s: all its symbols are asked, since %s", region, session.unsure)
+    return _written("daily", market_date, coming, dry_run=False)
 
 
-def _written(
-    kind: plan.Kind, market_date: date, wanted: list[plan.PlannedCall], split_calls: int, dry_run: bool
-) -> Plan:
+def _written(kind: plan.Kind, market_date: date, coming: ComingRun, dry_run: bool) -> Plan:
     """Say what the plan costs, and write it down. Skips what follows for a dry run and where nothing is to be done."""
-    with budget() as shared:
-        cost = plan.estimate(len(wanted) + split_calls, limits(), shared.state(), datetime.now(UTC))
-    log.info("%d symbols and %d calls for splits: %s", len(wanted), split_calls, cost)
-    for each in wanted[:20]:
+    symbols = len(coming.calls)
+    log.info("%d symbols and %d calls for splits: %s", symbols, coming.split_calls, coming.cost)
+    for each in coming.calls[:20]:
         log.info("%s %s: %s", each.outputsize, each.symbol, each.reason)
     if dry_run:
-        raise AirflowSkipException(f"dry run: {len(wanted):,} symbols; {cost}")
-    if not wanted:
+        raise AirflowSkipException(f"dry run: {symbols:,} symbols; {coming.cost}")
+    if not coming.calls:
         raise AirflowSkipException("nothing is missing")
     with warehouse() as connection:
-        plan.write_plan(connection, run_id(), kind, market_date, wanted, cost)
-    return {"market_date": market_date.isoformat(), "chunks": plan.chunks(len(wanted), limits())}
+        plan.write_plan(connection, run_id(), kind, market_date, coming.calls, coming.cost)
+    return {"market_date": market_date.isoformat(), "chunks": plan.chunks(symbols, limits())}
 
 
 def publish(market_date: str, first: int, until: int) -> dict[str, int]:

@@ -30,8 +30,9 @@ class Counted(NoLimit):
         self.reserved = 0
         self.refused = 0
 
-    def reserve(self) -> None:
+    def reserve(self, announce: Callable[[], None] | None = None) -> None:
         self.reserved += 1
+        super().reserve(announce)
 
     def refused_for_today(self, asked_at: datetime) -> None:
         self.refused += 1
@@ -173,21 +174,33 @@ def test_a_spent_day_is_told_to_the_budget(serve: Serve) -> None:
     assert (budget.reserved, budget.refused) == (1, 1)
 
 
-class OneCall(NoLimit):
-    """A budget of one call."""
+class FewCalls(NoLimit):
+    """A day's budget of so many calls."""
 
-    def __init__(self) -> None:
-        self.spent = False
+    def __init__(self, left: int) -> None:
+        self._left = left
 
-    def reserve(self) -> None:
-        if self.spent:
+    def reserve(self, announce: Callable[[], None] | None = None) -> None:
+        if not self._left:
             raise errors.DailyLimitReached("spent")
-        self.spent = True
+        self._left -= 1
+        super().reserve(announce)
+
+
+def test_a_call_is_announced_once_and_only_where_the_budget_lets_it_through(serve: Serve) -> None:
+    """The first try and its retry are one call; the next call finds the day spent before it went out."""
+    server = serve(BURST, b"effective_date,split_factor\n")
+    told: list[int] = []
+    with AlphaVantageClient(server.url, KEY, FewCalls(2)) as client:
+        client.announcing(lambda: told.append(len(server.asked))).splits("A")
+        with pytest.raises(errors.DailyLimitReached):
+            client.announcing(lambda: told.append(len(server.asked))).splits("A")
+    assert told == [0], "before its first request went out"
 
 
 def test_our_own_spent_day_costs_no_call(serve: Serve) -> None:
     server = serve(BURST, b"effective_date,split_factor\n")
-    with AlphaVantageClient(server.url, KEY, OneCall()) as client:
+    with AlphaVantageClient(server.url, KEY, FewCalls(1)) as client:
         with pytest.raises(errors.DailyLimitReached) as second_attempt:
             client.splits("A")
         with pytest.raises(errors.DailyLimitReached) as second_call:
