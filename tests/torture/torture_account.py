@@ -20,7 +20,7 @@ NOT_OF_THE_STREAM = (
     *("api_calls", "ingest_runs", "planned_calls", "ingest_batches"),
 )
 # Numbers and times of tries: a try that was rolled back uses up a number.
-OF_THE_TRY = r"(batch_id|^rejected_id|^rejection_id|^change_id|_at$|_seen$|^topic_id)"
+OF_THE_TRY = r"(batch_id|^rejected_id|^rejection_id|^change_id|_at$|_seen$)"
 OF_THE_MESSAGE = ("requested_at",)
 CLASSES = ("new", "changed", "unchanged", "superseded", "rejected")
 
