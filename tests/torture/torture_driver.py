@@ -26,8 +26,6 @@ import stream_prices
 from hedge_master.settings import load_settings
 
 REPLY = "> "
-# A JVM that lives for minutes, of which several are needed, is not worth the second compiler and its threads.
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 class PausingRows:
@@ -131,7 +129,7 @@ def main(points: Points) -> None:
         SparkSession.builder.master(settings.spark_master)
         .config("spark.jars", ",".join(map(str, sorted(settings.spark_jars.glob("*.jar")))))
         .config("spark.driver.memory", settings.spark_driver_memory)
-        .config("spark.driver.extraJavaOptions", QUICK_JVM)
+        .config("spark.driver.extraJavaOptions", "-XX:+UseSerialGC")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "2")

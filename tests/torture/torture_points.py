@@ -34,11 +34,9 @@ class Points:
         self._armed.unlink(missing_ok=True)
         self.let_go()
 
-    def waiting(self) -> int | None:
-        """Process id of whoever waits at the armed point."""
-        for reached in self.folder.glob(f"{REACHED}*"):
-            return int(reached.name.removeprefix(REACHED))
-        return None
+    def waiting(self) -> set[int]:
+        """Process ids of those who wait at the points that were armed."""
+        return {int(reached.name.removeprefix(REACHED)) for reached in self.folder.glob(f"{REACHED}*")}
 
     def let_go(self) -> None:
         for reached in self.folder.glob(f"{REACHED}*"):

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from torture_account import checks
+from torture_account import against_kafka, against_untouched
 from torture_messages import SYMBOLS
 from torture_plan import Kill, plan
 from torture_services import DEADLINE_SECONDS
@@ -58,7 +58,10 @@ class Torture:
             self._tell(f"kill {number:>3}/{kills} {seconds:5.1f} s  round {self._rounds:>2}  {told}")
         self._settle()
         stage = self._stage
-        verdict = list(checks(self._seed, self._rounds, stage.kafka_servers, stage.url, stage.untouched_url))
+        verdict = [
+            *against_kafka(self._seed, self._rounds, stage.kafka_servers, stage.url),
+            *against_untouched(stage.url, stage.untouched_url),
+        ]
         for check in verdict:
             self._tell(str(check))
         passed = all(check.passed for check in verdict)
@@ -123,7 +126,7 @@ class Torture:
         """None as soon as somebody waits at the point; the run's reply where it ended without."""
         until = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < until:
-            if self._stage.points.waiting() is not None:
+            if self._stage.points.waiting():
                 return None
             ended = self._reply(LOOK_SECONDS)
             if ended is not None:
@@ -149,11 +152,11 @@ class Torture:
             self._stage.points.arm(where)
         began = time.monotonic()
         producer = self._stage.begin_producer(self._seed, self._rounds)
-        while producer.poll() is None and self._stage.points.waiting() is None:
+        while producer.poll() is None and not self._stage.points.waiting():
             if where is None and time.monotonic() > began + moment:
                 break
             time.sleep(LOOK_SECONDS)
-        if where is not None and self._stage.points.waiting() is None:
+        if where is not None and not self._stage.points.waiting():
             raise NotReached(f"{where} was not reached: {self._stage.log_tail('producer')}")
         if kill.victim == "producer":
             producer.kill()

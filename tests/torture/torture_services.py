@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +31,8 @@ from hedge_master.local_stack.stack import Stack
 from hedge_master.settings import REPO_ROOT, load_settings
 
 DEADLINE_SECONDS = 120
+# A JVM that lives for minutes, of which several are needed, is not worth the second compiler.
+QUICK_JVM = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
 HERE = Path(__file__).parent
 
 
@@ -44,11 +46,19 @@ def stack_in(home: Path, **chosen: str) -> Stack:
 class Service:
     """A server that is started, killed, and started again."""
 
-    def __init__(self, command: Sequence[str], log: Path, answers: Callable[[], bool], stop: signal.Signals) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        answers: Callable[[], bool],
+        stop: signal.Signals,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._command = command
         self._log = log
         self._answers = answers
         self._stop = stop
+        self._environ = {**environ, **QUICK_JVM}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -69,7 +79,9 @@ class Service:
 
     def begin(self) -> None:
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._log.parent)
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._log.parent, env=self._environ
+            )
 
     def answers(self) -> bool:
         try:
@@ -113,12 +125,23 @@ def kafka_server(stack: Stack) -> Service:
 def job_environment(stack: Stack) -> dict[str, str]:
     """The environment in which the tests' programs find the job, themselves, Java and the stack."""
     paths = (REPO_ROOT / "plugins", REPO_ROOT / "spark_jobs", HERE.parent, HERE)
-    return stack.environ | {
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "JAVA_HOME": str(JAVA_HOME),
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
+    return (
+        stack.environ
+        | QUICK_JVM
+        | {
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "JAVA_HOME": str(JAVA_HOME),
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+    )
+
+
+def begin_producer(stack: Stack, points: Points, log: Path, seed: int, number: int) -> subprocess.Popen[bytes]:
+    """The producer of one round (see torture_producer.py)."""
+    command = [sys.executable, str(HERE / "torture_producer.py"), str(seed), str(number), str(points.folder)]
+    with log.open("a") as written:
+        return subprocess.Popen(command, env=job_environment(stack), stdout=written, stderr=written)
 
 
 class Driver:
@@ -180,7 +203,7 @@ class Driver:
         daemons = [child for child in self.java().children() if "python" in child.name()]
         return [worker for daemon in daemons for worker in daemon.children()] or daemons
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Ends what is left of it."""
         with suppress(psutil.NoSuchProcess):
             family = [self.process, *self.process.children(recursive=True)]

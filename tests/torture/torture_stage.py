@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -18,9 +17,8 @@ from psycopg2.extras import execute_values
 from torture_messages import CURRENCIES, FIRST_DAY, SYMBOLS
 from torture_points import Points
 from torture_services import (
-    HERE,
     Driver,
-    job_environment,
+    begin_producer,
     kafka_server,
     postgres_server,
     stack_in,
@@ -70,7 +68,7 @@ class Stage:
     def _start(self, opened: ExitStack) -> None:
         opened.callback(self._end_left_behind)
         self.driver = Driver(self._stack, self.points, self._home / "driver.log")
-        opened.callback(lambda: self.driver.end())
+        opened.callback(lambda: self.driver.close())
         self._kafka = kafka_server(self._stack)
         opened.callback(self._kafka.stop)
         self._kafka.begin()
@@ -102,9 +100,7 @@ class Stage:
 
     def begin_producer(self, seed: int, number: int) -> subprocess.Popen[bytes]:
         """The producer of one round; what it had published before it does not publish again."""
-        command = [sys.executable, str(HERE / "torture_producer.py"), str(seed), str(number), str(self.points.folder)]
-        with (self._home / "producer.log").open("a") as log:
-            return subprocess.Popen(command, env=job_environment(self._stack), stdout=log, stderr=log)
+        return begin_producer(self._stack, self.points, self._home / "producer.log", seed, number)
 
     def unread(self) -> int:
         """Messages in Kafka behind the warehouse's offsets."""
@@ -138,14 +134,14 @@ class Stage:
         victim.kill()
         self.points.let_go()
         if victim is java:
-            self.driver.end()
+            self.driver.close()
         self.driver = Driver(self._stack, self.points, self._home / "driver.log")
         self.driver.wait()
         return "driver's JVM" if victim is java else "driver's Python"
 
     def _kill_worker(self, dice: Random) -> str:
         workers = self.driver.workers()
-        at_work = [worker for worker in workers if worker.pid == self.points.waiting()]
+        at_work = [worker for worker in workers if worker.pid in self.points.waiting()]
         victim = at_work[0] if at_work else dice.choice(workers)
         victim.kill()
         self.points.let_go()
