@@ -187,10 +187,14 @@ def validated(rows: DataFrame) -> DataFrame:
     return typed.withColumn("reason", reason)
 
 
-def staged(rows: DataFrame) -> DataFrame:
-    """The columns of the staging table, in its order; a refused row carries its own JSON, a message its first 8 KB."""
+def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
+    """The columns of the staging table, in its order; a refused row carries its own JSON, a message its first 8 KB.
+
+    `own_json`: that text, where it is known already.
+    """
     reason = F.when(F.col("known_rows").isNull(), F.col("reason"))
-    own_json = F.coalesce(F.substring("body", 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
+    if own_json is None:
+        own_json = F.coalesce(F.substring("body", 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
     return rows.select(
         "partition",
         "kafka_offset",
@@ -253,7 +257,7 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
         started_at = datetime.now(UTC)
         # Held from the first row in staging to the commit: another job on this topic waits, and then finds it merged.
         with connect(url, APPLICATION) as warehouse:
-            lock_staging(warehouse, topic)
+            lock_staging(warehouse, topic.staging)
             try:
                 counts = read_and_merge(batch, warehouse, known_payloads(warehouse, topic), started_at)
             except (KnowledgeOutdated, CopiedTwice) as trouble:

@@ -26,6 +26,7 @@ EXPECTED = {
     "sync_splits": {"sync_stalest", "announce_changes", "report_left"},
     "sync_earnings": {"sync_calendar", "sync_reports", "report_left"},
     "stream_prices": {"has_unread_messages", "merge_prices"},
+    "redrive_rejected": {"has_rejections", "redrive_rows", "report_redriven", "announce_merged"},
     "build_volatility": {"test_models", "publish_marts"},
     "watch_data": {"check_data"},
 }
@@ -121,6 +122,7 @@ def test_data_flows_one_way_through_the_assets(bag: dict[str, Any]) -> None:
     assert dags["produce_daily_prices"]["outlets"] == {"publish_payloads": ["daily_prices_published"]}
     assert dags["stream_prices"]["assets"] == ["daily_prices_published", "price_history_published"]
     assert dags["stream_prices"]["outlets"] == {"merge_prices": ["prices_merged"]}
+    assert dags["redrive_rejected"]["outlets"] == {"announce_merged": ["prices_merged"]}
     assert dags["build_volatility"]["assets"] == ["prices_merged"]
     assert dags["build_volatility"]["outlets"] == {"publish_marts": ["ranking_published"]}
 

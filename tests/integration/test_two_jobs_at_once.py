@@ -44,7 +44,7 @@ def connected(settings: Settings) -> closing[Connection]:
 
 def fill(session: Connection, topic: Topic, bars: list[StagedBar], offset: int, requested_at: datetime) -> int:
     """What the stream does before it merges: staging is its own until its session ends."""
-    lock_staging(session, topic)
+    lock_staging(session, topic.staging)
     with session, session.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
         return stage(cursor, topic, bars, offset, requested_at)
@@ -131,7 +131,7 @@ def test_many_jobs_at_once_some_of_which_die_lose_and_double_nothing(
         return ends
 
     def run(session: Connection, batch: list[StagedBar], start: int, dies: bool) -> str:
-        lock_staging(session, DAILY_PRICES)
+        lock_staging(session, DAILY_PRICES.staging)
         with session, session.cursor() as cursor:
             cursor.execute(f"truncate {DAILY_PRICES.staging}")
             asked_at = [NOON + timedelta(minutes=start + number) for number in range(len(batch))]

@@ -24,7 +24,7 @@ with batches as (
         sum(rejected) over before / nullif(sum(delivered) over before, 0)::float8 as usual,
         row_number() over (partition by topic order by batch_id desc) as age
     from market.ingest_batches
-    where batch_id > (select max(batch_id) from market.ingest_batches) - {10 * NEWEST_BATCHES}
+    where not redrive and batch_id > (select max(batch_id) from market.ingest_batches) - {10 * NEWEST_BATCHES}
     window before as (partition by topic order by batch_id rows between {NEWEST_BATCHES} preceding and 1 preceding)
 )
 select distinct on (topic, finished_at::date)

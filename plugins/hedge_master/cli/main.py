@@ -15,8 +15,10 @@ import typer
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from hedge_master.cli import ingest, market_clock, stream
+from hedge_master.cli import ingest, market_clock, rejected, stream
+from hedge_master.ingestion.rejections import UnknownRejection
 from hedge_master.local_stack.environment import apply_environment
+from hedge_master.local_stack.stack import StackError
 from hedge_master.operations.symbol_story import UnknownSymbol
 from hedge_master.ranking import Measure, RankingError, published_as_of, top
 from hedge_master.ranking_table import ranking_table
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(stream.app, name="stream")
+app.add_typer(rejected.app, name="rejected")
 app.add_typer(market_clock.app, name="market-clock")
 
 JSON_FIELDS = ("rank", "symbol", "name", "market", "currency", "value")
@@ -93,7 +96,7 @@ def main() -> None:
     try:
         apply_environment()
         app()
-    except (RankingError, SettingsError, ClockUnavailable, UnknownSymbol) as error:
+    except (RankingError, SettingsError, ClockUnavailable, UnknownSymbol, UnknownRejection, StackError) as error:
         sys.exit(f"hm: {error}")
     except KafkaException as error:
         sys.exit(f"hm: Kafka does not answer ({error.args[0].str()}); `hm status` says what runs")

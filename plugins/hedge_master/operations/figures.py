@@ -154,7 +154,9 @@ limit {MOST_LISTED}
 
 REJECTED = """
 with newest as (
-    select delivered, rejected, rejected_by_reason from market.ingest_batches order by batch_id desc limit %s
+    select delivered, rejected, rejected_by_reason from market.ingest_batches where not redrive
+    order by batch_id desc
+    limit %s
 )
 select
     count(*), coalesce(sum(delivered), 0)::bigint, coalesce(sum(rejected), 0)::bigint,

@@ -85,10 +85,10 @@ def known_payloads(warehouse: Connection, topic: Topic) -> list[tuple[str, bytes
         return [(symbol, bytes(digest), rows) for symbol, digest, rows in cursor.fetchall()]
 
 
-def lock_staging(warehouse: Connection, topic: Topic) -> None:
-    """Wait until no other session fills the topic's staging table; the lock ends with the session of `warehouse`."""
+def lock_staging(warehouse: Connection, staging: str) -> None:
+    """Wait until no other session fills this staging table; the lock ends with the session of `warehouse`."""
     with warehouse.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(hashtextextended(%s, %s))", (topic.staging, ONE_MERGE_AT_A_TIME))
+        cursor.execute("select pg_advisory_lock(hashtextextended(%s, %s))", (staging, ONE_MERGE_AT_A_TIME))
     warehouse.commit()
 
 

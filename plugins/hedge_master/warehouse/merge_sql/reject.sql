@@ -45,8 +45,9 @@ kept as (
             seen = known.seen + case when %(redrive)s then 0 else excluded.seen end,
             partition = excluded.partition, kafka_offset = excluded.kafka_offset,
             requested_at = excluded.requested_at, market_time = excluded.market_time,
-            market_date = excluded.market_date, last_batch_id = excluded.last_batch_id, last_seen = now(),
-            resolved_at = null, resolved_by_batch_id = null
+            market_date = excluded.market_date, last_batch_id = excluded.last_batch_id,
+            last_seen = case when %(redrive)s then known.last_seen else now() end,
+            resolved_at = null, resolved_by_batch_id = null, gone_at = null, gone_run_id = null
     returning 1
 )
 

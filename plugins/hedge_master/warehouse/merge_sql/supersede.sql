@@ -35,13 +35,13 @@ where
     calls.first_bar is not null
     and (calls.requested_at, calls.topic, calls.partition, calls.kafka_offset)
     > (message.requested_at, %(topic)s, message.partition, message.kafka_offset)
-    -- An answer of which nothing was possible spoke for no day.
+    -- An answer of which nothing was possible spoke for no day, until it is driven again.
     and not exists (
         select from market.rejections as refused
         where
             refused.topic = calls.topic and refused.partition = calls.partition
             and refused.kafka_offset = calls.kafka_offset and refused.symbol = calls.symbol
-            and (refused.day is null or refused.reason = 'unknown_symbol')
+            and (refused.day is null or refused.reason = 'unknown_symbol') and refused.resolved_at is null
     );
 
 update batch_messages as message set is_outdone = true
