@@ -8,7 +8,7 @@ are in `market.ingest_batches`. A payload that is known byte by byte is counted 
 **When it starts.** When either producer has published ("0 of 2 assets updated" is normal at rest). One run at a time. A
 run that finds nothing unread is skipped, and no models are built for it.
 
-**When it fails.** Run it again. "MessagesLost" in the log means that Kafka no longer holds messages that were never read;
+**When it fails.** Run it again. "MessagesLost" in the log means that Kafka no longer holds messages that were not read;
 it names the symbols. `hm stream accept-loss --yes` lets go of them, and the next runs ask the API for them again.
 """
 
