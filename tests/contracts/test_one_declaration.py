@@ -7,7 +7,7 @@ import re
 
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.ingestion.rejections import REDRIVE_STAGING
+from hedge_master.ingestion.rejections import ANSWERED_BY_THE_MESSAGE, REDRIVE_STAGING
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 from hedge_master.orchestration import wiring
@@ -37,6 +37,13 @@ def test_the_stream_writes_the_columns_of_its_staging_tables(ingest: Connection)
         with ingest.cursor() as cursor:
             cursor.execute(f"select * from {staging} limit 0")
             assert [column.name for column in cursor.description or ()] == written
+
+
+def test_the_rules_that_ask_for_the_whole_message_are_rules_of_the_stream() -> None:
+    job = (REPO_ROOT / "spark_jobs" / "stream_prices.py").read_text()
+    rules = re.findall(r'^        \("(\w+)", ', job, flags=re.MULTILINE)
+    assert "price_not_positive" in rules
+    assert set(ANSWERED_BY_THE_MESSAGE) <= set(rules)
 
 
 def test_the_assets_are_named_after_the_topics() -> None:

@@ -59,6 +59,15 @@ def test_what_was_resolved_and_comes_again_is_open_again(ingest: Connection) -> 
     assert all_of(ingest, "select resolved_at, seen from market.rejections") == [(None, 2)]
 
 
+def test_an_old_answer_that_comes_late_does_not_make_its_repeat_older(ingest: Connection) -> None:
+    """Driven again under the older time, the row would lose against the answer that it came with last."""
+    add_symbols(ingest, "AAA")
+    deliver(ingest, 5, ZEROS)
+    deliver(ingest, 3, ZEROS)
+    kept = all_of(ingest, "select seen, extract(hour from requested_at)::int, kafka_offset from market.rejections")
+    assert kept == [(2, 5, 0)]
+
+
 def test_an_unknown_symbol_keeps_the_row_as_the_api_wrote_it(ingest: Connection) -> None:
     deliver(ingest, 0, StagedBar("NEW", FRIDAY, 12.5))
     assert all_of(ingest, "select reason, day, raw::json ->> '4. close', requested_at from market.rejections") == [

@@ -43,9 +43,21 @@ kept as (
         set
             -- Driven again it is the same delivery.
             seen = known.seen + case when %(redrive)s then 0 else excluded.seen end,
-            partition = excluded.partition, kafka_offset = excluded.kafka_offset,
-            requested_at = excluded.requested_at, market_time = excluded.market_time,
-            market_date = excluded.market_date, last_batch_id = excluded.last_batch_id,
+            -- An old answer that comes late has not told it last: driven again, it must not lose against its own repeat.
+            (partition, kafka_offset, requested_at, market_time, market_date) = (
+                select newest.partition, newest.kafka_offset, newest.requested_at, newest.market_time, newest.market_date
+                from (
+                    values
+                    (known.partition, known.kafka_offset, known.requested_at, known.market_time, known.market_date),
+                    (
+                        excluded.partition, excluded.kafka_offset, excluded.requested_at, excluded.market_time,
+                        excluded.market_date
+                    )
+                ) as newest (partition, kafka_offset, requested_at, market_time, market_date)
+                order by newest.requested_at desc nulls last, newest.partition desc, newest.kafka_offset desc
+                limit 1
+            ),
+            last_batch_id = excluded.last_batch_id,
             last_seen = case when %(redrive)s then known.last_seen else now() end,
             resolved_at = null, resolved_by_batch_id = null, gone_at = null, gone_run_id = null
     returning 1

@@ -17,6 +17,8 @@ alter table market.rejections
     add check ((gone_at is null) = (gone_run_id is null));
 comment on column market.rejections.gone_at is
     'when a re-drive found that Kafka does not hold the message any more, without which it cannot be judged again';
+comment on column market.rejections.partition is
+    'with kafka_offset: the newest message, by its request time, that had it';
 comment on column market.rejections.gone_run_id is 'the re-drive that found it';
 create index rejections_last on market.rejections (last_batch_id) where resolved_at is null;
 create index rejections_place on market.rejections (topic, partition, kafka_offset);
