@@ -22,6 +22,15 @@ from hedge_master.settings import REPO_ROOT, Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# As the job's own session has it, but what a query leaves behind goes sooner: each keeps its readers with all the
+# messages that they fetched, for minutes, which a job of one query a topic never notices.
+SESSION: dict[str, bool | float | int | str | None] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.kafka.consumer.cache.timeout": "5s",
+    "spark.kafka.consumer.cache.evictorThreadRunInterval": "5s",
+    "spark.kafka.consumer.fetchedData.cache.timeout": "5s",
+    "spark.kafka.consumer.fetchedData.cache.evictorThreadRunInterval": "5s",
+}
 ACCOUNTS = """
 select count(*), sum(messages), sum(delivered), sum(new), sum(changed), sum(unchanged), sum(superseded), sum(rejected)
 from market.ingest_batches where run_id = %s
@@ -59,7 +68,7 @@ def session(command: Sequence[str], environ: dict[str, str], more_jars: Sequence
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"{shlex.join(options)} pyspark-shell"
     from pyspark.sql import SparkSession
 
-    made = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    made = SparkSession.builder.config(map=SESSION).getOrCreate()
     made.sparkContext.setLogLevel("ERROR")
     return made
 
