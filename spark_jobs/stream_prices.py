@@ -14,21 +14,31 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pyarrow
+from psycopg2.extensions import connection as Connection
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.streaming.query import StreamingQuery
 
-from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, PARTITIONS, TOPICS, Topic
+from hedge_master.ingestion.positions import check, read_positions
+from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
-from hedge_master.warehouse.merge import merge_batch, next_offsets
+from hedge_master.warehouse.merge import (
+    Counts,
+    Delivery,
+    KnowledgeOutdated,
+    known_payloads,
+    lock_staging,
+    merge_batch,
+)
 
 APPLICATION = "hedge_master stream_prices"
 REJECTED_MESSAGE_CHARACTERS = 8192
@@ -44,15 +54,19 @@ PAYLOAD = T.StructType(
         ),
     ]
 )
-# The order and types of the staging tables' columns.
+# The order and types of the staging tables' columns. Those of HEAD stand in the first row of a message only.
+HEAD = ("bytes", "payload_hash", "known_rows", "symbol", "requested_at", "market_time", "market_date")
 STAGED = T.StructType(
     [
         T.StructField("partition", T.IntegerType()),
         T.StructField("kafka_offset", T.LongType()),
+        T.StructField("bytes", T.IntegerType()),
+        T.StructField("payload_hash", T.BinaryType()),
+        T.StructField("known_rows", T.IntegerType()),
+        T.StructField("symbol", T.StringType()),
         T.StructField("requested_at", T.TimestampType()),
         T.StructField("market_time", T.TimestampType()),
-        T.StructField("outputsize", T.StringType()),
-        T.StructField("symbol", T.StringType()),
+        T.StructField("market_date", T.DateType()),
         T.StructField("day", T.DateType()),
         *[T.StructField(price, T.DoubleType()) for price in PRICES],
         T.StructField("volume", T.LongType()),
@@ -62,32 +76,57 @@ STAGED = T.StructType(
     ]
 )
 NOTICES = ("Information", "Note", "Error Message")
+KNOWN = "symbol string, payload_hash binary, known_rows int"
+Known = Sequence[tuple[str, bytes, int]]
 
 
-def messages(kafka: DataFrame) -> DataFrame:
-    """One row a message: partition, kafka_offset, symbol, requested_at, market_time, market_date (from the headers),
-    body (text)."""
+def messages(kafka: DataFrame, known: Known = ()) -> DataFrame:
+    """One row a message: partition, kafka_offset, bytes, payload_hash (SHA-256 of the value), symbol, requested_at,
+    market_time, market_date (from the headers), body (text), and known_rows.
+
+    `known`: symbol, hash and rows of the payloads that need not be read again; their body is null, and known_rows says
+    how many rows they have. It is null for all others.
+    """
 
     def header(name: str) -> Column:
         # get() gives null for a header that is missing; [0] would raise.
         return F.expr(f"cast(get(filter(headers, each -> each.key = '{name}'), 0).value as string)")
 
-    return kafka.select(
+    read = kafka.select(
         "partition",
         F.col("offset").alias("kafka_offset"),
+        F.coalesce(F.octet_length("value"), F.lit(0)).alias("bytes"),
+        F.unhex(F.sha2("value", 256)).alias("payload_hash"),
         F.coalesce(header("symbol"), F.col("key").cast("string")).alias("symbol"),
         F.try_to_timestamp(header("requested_at")).alias("requested_at"),
         F.try_to_timestamp(header("market_time")).alias("market_time"),
         header("market_date").try_cast("date").alias("market_date"),
-        F.col("value").cast("string").alias("body"),
+        "value",
     )
+    if known:
+        told = kafka.sparkSession.createDataFrame(_known_table(known), KNOWN)
+        read = read.join(F.broadcast(told), ["symbol", "payload_hash"], "left")
+    else:
+        read = read.withColumn("known_rows", F.lit(None).cast("int"))
+    return read.withColumn("body", F.when(F.col("known_rows").isNull(), F.col("value").cast("string"))).drop("value")
+
+
+def _known_table(known: Known) -> pyarrow.Table:
+    symbols, digests, rows = zip(*known, strict=True)
+    columns = {
+        "symbol": pyarrow.array(symbols, pyarrow.string()),
+        "payload_hash": pyarrow.array(digests, pyarrow.binary()),
+        "known_rows": pyarrow.array(rows, pyarrow.int32()),
+    }
+    return pyarrow.table(columns)
 
 
 def bars(read: DataFrame) -> DataFrame:
     """One row a message and trading day, all fields as text; a message without a series gives one row without a day.
 
-    Columns: those of `messages`, with `body` only where there is no series; payload_symbol, day_text, open_text ..
-    volume_text, bar (the fields as delivered), day_repeats (the payload names the day twice).
+    Columns: those of `messages`, with `body` only where there is no series; `is_head` (the first row of its message),
+    payload_symbol, day_text, open_text .. volume_text, bar (the fields as delivered), day_repeats (the payload names
+    the day twice).
     """
     parsed = read.withColumn("payload", F.from_json("body", PAYLOAD))
     series = F.col("payload.`Time Series (Daily)`")
@@ -96,22 +135,20 @@ def bars(read: DataFrame) -> DataFrame:
     one_a_message = parsed.select(
         "partition",
         "kafka_offset",
-        "symbol",
-        "requested_at",
-        "market_time",
-        "market_date",
+        *HEAD,
         F.when(series.isNull() | (F.size(series) == 0), F.col("body")).alias("body"),
         F.col("payload.`Meta Data`.`2. Symbol`").alias("payload_symbol"),
         # Only for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
         F.when(F.size(F.array_distinct(days)) < F.size(days), days).alias("days"),
         series.alias("series"),
     )
-    one_a_bar = one_a_message.select("*", F.explode_outer("series").alias("day_text", "bar")).drop("series")
+    one_a_bar = one_a_message.select("*", F.posexplode_outer("series").alias("at", "day_text", "bar")).drop("series")
     return one_a_bar.select(
         "*",
+        (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
         (F.size(F.filter("days", lambda day: day == F.col("day_text"))) > 1).alias("day_repeats"),
         *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
-    ).drop("days")
+    ).drop("days", "at")
 
 
 def validated(rows: DataFrame) -> DataFrame:
@@ -148,22 +185,20 @@ def validated(rows: DataFrame) -> DataFrame:
     return typed.withColumn("reason", reason)
 
 
-def staged(rows: DataFrame, outputsize: str) -> DataFrame:
+def staged(rows: DataFrame) -> DataFrame:
     """The columns of the staging table, in its order; a refused row carries its own JSON, a message its first 8 KB."""
+    reason = F.when(F.col("known_rows").isNull(), F.col("reason"))
     own_json = F.coalesce(F.substring("body", 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
     return rows.select(
         "partition",
         "kafka_offset",
-        "requested_at",
-        "market_time",
-        F.lit(outputsize).alias("outputsize"),
-        "symbol",
+        *[F.when(F.col("is_head"), F.col(column)).alias(column) for column in HEAD],
         "day",
         *PRICES,
         "volume",
-        "reason",
-        F.when(F.col("reason").isNotNull(), F.col("day_text")).alias("day_text"),
-        F.when(F.col("reason").isNotNull(), own_json).alias("raw"),
+        reason.alias("reason"),
+        F.when(reason.isNotNull(), F.col("day_text")).alias("day_text"),
+        F.when(reason.isNotNull(), own_json).alias("raw"),
     ).to(STAGED)
 
 
@@ -189,12 +224,16 @@ def copied(rows: DataFrame, url: str, table: str) -> int:
 
 
 def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, checkpoint: str) -> StreamingQuery:
-    """Start the query of one topic; it ends when it has read what was published at its start."""
+    """Start the query of one topic; it ends when it has read what was published at its start.
+
+    Raises MessagesLost where Kafka has deleted what the warehouse would read next.
+    """
     url = settings.required("warehouse_ingest_url")
     with connect(url, APPLICATION) as warehouse:
-        stored = next_offsets(warehouse, topic)
-    earliest = -2
-    starting = {topic.name: {str(number): stored.get(number, earliest) for number in range(PARTITIONS)}}
+        positions = read_positions(settings, warehouse, topic)
+        check(positions, warehouse)
+    starting = {topic.name: {str(number): each.start for number, each in positions.partitions.items()}}
+    ends = {number: each.end for number, each in positions.partitions.items()}
     kafka = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.kafka_servers)
@@ -209,13 +248,26 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
 
     def merge(batch: DataFrame, _batch_id: int) -> None:
         started_at = datetime.now(UTC)
-        with connect(url, APPLICATION) as warehouse, warehouse.cursor() as cursor:
-            cursor.execute(f"truncate {topic.staging}")
-        rows = copied(staged(validated(bars(messages(batch))), topic.outputsize), url, topic.staging)
+        # Held from the first row in staging to the commit: another job on this topic waits, and then finds it merged.
         with connect(url, APPLICATION) as warehouse:
-            counts = merge_batch(warehouse, topic, run_id, started_at, rows)
+            lock_staging(warehouse, topic)
+            try:
+                counts = read_and_merge(batch, warehouse, known_payloads(warehouse, topic), started_at)
+            except KnowledgeOutdated as outdated:
+                print(json.dumps({"topic": topic.name, "read in full": str(outdated)}), flush=True)
+                warehouse.rollback()
+                counts = read_and_merge(batch, warehouse, (), started_at)
         if counts is not None:
             print(json.dumps({"topic": topic.name, **asdict(counts)}), flush=True)
+
+    def read_and_merge(batch: DataFrame, warehouse: Connection, known: Known, started_at: datetime) -> Counts | None:
+        with warehouse.cursor() as cursor:
+            cursor.execute(f"truncate {topic.staging}")
+        warehouse.commit()
+        began = time.monotonic()
+        rows = copied(staged(validated(bars(messages(batch, known)))), url, topic.staging)
+        delivery = Delivery(positions.topic_id, ends, time.monotonic() - began)
+        return merge_batch(warehouse, topic, run_id, started_at, rows, delivery)
 
     return (
         kafka.writeStream.foreachBatch(merge)

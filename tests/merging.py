@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 import stream_prices
 from hedge_master.ingestion.topics import Topic
-from hedge_master.warehouse.merge import Counts, merge_batch, next_offsets
+from hedge_master.warehouse.merge import Counts, known_payloads, merge_batch, next_offsets
 from kafka_reading import messages
 
 KAFKA = (
@@ -22,10 +22,11 @@ KafkaRow = tuple[bytes, bytes, str, int, int, list[tuple[str, bytes]]]
 def merge_messages(spark: SparkSession, warehouse: Connection, url: str, topic: Topic, rows: list[KafkaRow]) -> Counts:
     """`url`: the warehouse's address for the writers of staging; the connection commits."""
     kafka = spark.createDataFrame(rows, KAFKA)
-    judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
-    copied = stream_prices.copied(stream_prices.staged(judged, topic.outputsize), url, topic.staging)
+        known = known_payloads(warehouse, topic)
+    judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka, known)))
+    copied = stream_prices.copied(stream_prices.staged(judged), url, topic.staging)
     with warehouse:
         counts = merge_batch(warehouse, topic, "read", datetime.now(UTC), copied)
     assert counts is not None

@@ -247,15 +247,9 @@ def add_batch(warehouse: Connection, delivered: int, rejected: int, topic: str =
     with warehouse.cursor() as cursor:
         cursor.execute(
             """insert into market.ingest_batches (run_id, topic, started_at, finished_at, messages, delivered, new,
-                changed, unchanged, superseded, rejected, offsets)
-            values ('stream_prices/one', %s, '2020-06-12', '2020-06-12', 1, %s, %s, 0, 0, 0, %s, '{}')
-            returning batch_id""",
-            (topic, delivered, delivered - rejected, rejected),
-        )
-        cursor.execute(
-            """insert into market.rejected_rows (batch_id, topic, partition, kafka_offset, reason)
-            select %s, %s, 0, 0, 'high_below_low' from generate_series(1, %s)""",
-            (cursor.fetchone()[0], topic, rejected),  # type: ignore[index]
+                changed, unchanged, superseded, rejected, rejected_by_reason, offsets)
+            values ('stream_prices/one', %s, '2020-06-12', '2020-06-12', 1, %s, %s, 0, 0, 0, %s, %s, '{}')""",
+            (topic, delivered, delivered - rejected, rejected, json.dumps({"high_below_low": rejected})),
         )
     warehouse.commit()
 

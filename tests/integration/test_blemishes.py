@@ -142,7 +142,7 @@ def test_nothing_vanishes_on_any_day(lived: Lived) -> None:
 def test_a_row_of_zeros_on_a_holiday_is_rejected_with_its_reason(lived: Lived) -> None:
     """Youth Day, 16 June: Johannesburg is closed, and SIMX7.JNB has a row of zeros all the same."""
     told = lived.ask(
-        """select distinct reason, raw::json ->> '4. close' from market.rejected_rows
+        """select distinct reason, raw::json ->> '4. close' from market.rejections
         where symbol = 'SIMX7.JNB' and day = '2020-06-16'"""
     )
     assert told == [("price_not_positive", "0.0000")]
@@ -251,7 +251,7 @@ def test_a_currency_without_a_rate_keeps_its_bars_and_says_why_there_are_no_doll
 
 def test_louder_days_at_reports_are_stored_as_they_are(lived: Lived) -> None:
     """A report day is no error: none of its bars is rejected or marked, and the move is there to be measured."""
-    assert lived.ask("select count(*) from market.rejected_rows where reason not in ('price_not_positive')") == [(0,)]
+    assert lived.ask("select count(*) from market.rejections where reason not in ('price_not_positive')") == [(0,)]
 
 
 def test_seen_day_by_day_or_at_once_the_prices_are_the_same(

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
+from staging_rows import StagedBar, stage
 
 from hedge_master.ingestion.topics import DAILY_PRICES
 from hedge_master.local_stack.day_report import MarketDay, day_of, mark_of
-from hedge_master.warehouse.merge import merge_batch
+from hedge_master.warehouse.merge import merge_batch, next_offsets
 
 THURSDAY, FRIDAY, MONDAY = date(2020, 6, 11), date(2020, 6, 12), date(2020, 6, 15)
 Bar = tuple[str, date, float, str | None]
@@ -32,19 +33,14 @@ def add_symbols(warehouse: Connection, *names: str) -> None:
         )
 
 
-def deliver(warehouse: Connection, offset: int, *bars: Bar) -> None:
-    """One message of a symbol, asked for `offset` hours after midnight."""
-    asked = datetime(2020, 6, 16, offset, tzinfo=UTC)
-    rows = [(0, offset, asked, "compact", s, day, c, c, c, c, 1, reason, str(day)) for s, day, c, reason in bars]
+def deliver(warehouse: Connection, hour: int, *bars: Bar) -> None:
+    """One message a symbol, asked for at `hour`."""
+    asked = datetime(2020, 6, 16, hour, tzinfo=UTC)
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {DAILY_PRICES.staging}")
-        execute_values(
-            cursor,
-            f"""insert into {DAILY_PRICES.staging} (partition, kafka_offset, requested_at, outputsize, symbol, day,
-            open, high, low, close, volume, reason, day_text) values %s""",
-            rows,
-        )
-        assert merge_batch(warehouse, DAILY_PRICES, "test/run", asked, len(rows)) is not None
+        offset = next_offsets(warehouse, DAILY_PRICES).get(0, 0)
+        rows = stage(cursor, DAILY_PRICES, [StagedBar(*bar) for bar in bars], offset, asked)
+        assert merge_batch(warehouse, DAILY_PRICES, "test/run", asked, rows) is not None
 
 
 def test_a_day_is_told_by_what_is_new_late_corrected_and_rejected(warehouse: Connection) -> None:
@@ -65,8 +61,9 @@ def test_a_day_is_told_by_what_is_new_late_corrected_and_rejected(warehouse: Con
     deliver(warehouse, 2, ("BBB", FRIDAY, 5.0, None), ("BBB", MONDAY, 5.5, None))
     with warehouse, warehouse.cursor() as cursor:  # a message that is refused as a whole names no day
         cursor.execute(
-            """insert into market.rejected_rows (batch_id, topic, partition, kafka_offset, symbol, reason)
-            values (99, 't', 0, 9, 'CCC', 'notice')"""
+            """insert into market.rejections
+                (first_batch_id, last_batch_id, topic, partition, kafka_offset, symbol, reason)
+            values (99, 99, 't', 0, 9, 'CCC', 'notice')"""
         )
     deliver(warehouse, 3, ("BBB", FRIDAY, 5.0, None), ("BBB", MONDAY, -1.0, "price_not_positive"))
     assert day_of(warehouse, MONDAY, before) == MarketDay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -159,20 +160,14 @@ def test_rejected_rows_are_counted_over_the_newest_batches(ingest: Connection, f
     """21 batches of 10 rows, one rejected in each and two more in the last: the oldest batch is not among the 20."""
     with ingest.cursor() as cursor:
         for number in range(1, 22):
-            reasons = ["high_below_low"] if number < 21 else ["future_day", "high_below_low", "high_below_low"]
+            reasons = {"high_below_low": 1} if number < 21 else {"future_day": 1, "high_below_low": 2}
+            rejected_rows = sum(reasons.values())
             cursor.execute(
                 """insert into market.ingest_batches (run_id, topic, started_at, messages, delivered, new, changed,
-                    unchanged, superseded, rejected, offsets)
-                values ('one', 'prices', now(), 1, 10, %s, 0, 0, 0, %s, '{}') returning batch_id""",
-                (10 - len(reasons), len(reasons)),
+                    unchanged, superseded, rejected, rejected_by_reason, offsets)
+                values ('one', 'prices', now(), 1, 10, %s, 0, 0, 0, %s, %s, '{}')""",
+                (10 - rejected_rows, rejected_rows, json.dumps(reasons)),
             )
-            (batch_id,) = cursor.fetchone() or (None,)
-            for reason in reasons:
-                cursor.execute(
-                    "insert into market.rejected_rows (batch_id, topic, partition, kafka_offset, reason) "
-                    "values (%s, 'prices', 0, 0, %s)",
-                    (batch_id, reason),
-                )
     ingest.commit()
 
     rejected = figures().rejected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -35,11 +36,9 @@ def message(value: bytes | None, offset: int = 0, headers: dict[str, str] | None
     return (b"AAA", value, "t", 0, offset, packed)
 
 
-def judged(spark: SparkSession, *messages: tuple[Any, ...]) -> DataFrame:
+def judged(spark: SparkSession, *messages: tuple[Any, ...], known: stream_prices.Known = ()) -> DataFrame:
     kafka = spark.createDataFrame(list(messages), KAFKA)
-    return stream_prices.staged(
-        stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka))), outputsize="compact"
-    )
+    return stream_prices.staged(stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka, known))))
 
 
 def only(frame: DataFrame) -> Row:
@@ -48,13 +47,17 @@ def only(frame: DataFrame) -> Row:
 
 
 def test_a_good_bar_arrives_as_numbers(spark: SparkSession) -> None:
-    row = only(judged(spark, message(payload({"2020-06-12": GOOD}))))
+    body = payload({"2020-06-12": GOOD})
+    row = only(judged(spark, message(body)))
     assert row.asDict() == {
         "partition": 0,
         "kafka_offset": 0,
+        "bytes": len(body),
+        "payload_hash": hashlib.sha256(body).digest(),
+        "known_rows": None,
         "requested_at": datetime(2026, 1, 2, 3, 4, 5, 1),  # noqa: DTZ001 - Spark gives the session's zone, UTC
         "market_time": datetime(2020, 6, 12, 22, 25),  # noqa: DTZ001
-        "outputsize": "compact",
+        "market_date": date(2020, 6, 12),
         "symbol": "AAA",
         "day": date(2020, 6, 12),
         "open": 10.0,
@@ -134,6 +137,27 @@ def test_a_day_named_twice_in_one_payload_is_refused_both_times_and_the_others_s
     rows = judged(spark, message(body)).collect()
     assert sorted((str(row.day), row.reason) for row in rows if row.reason) == [("2020-06-12", "duplicate_date")] * 2
     assert [str(row.day) for row in rows if row.reason is None] == ["2020-06-11"]
+
+
+def test_a_message_is_described_by_its_first_row_alone(spark: SparkSession) -> None:
+    rows = judged(spark, message(payload({"2020-06-11": GOOD, "2020-06-12": GOOD}))).collect()
+    assert [(row.symbol, row.bytes is None, row.requested_at is None) for row in rows] == [
+        ("AAA", False, False),
+        (None, True, True),
+    ]
+    assert all(row.reason is None for row in rows)
+
+
+def test_a_payload_that_is_known_is_not_read(spark: SparkSession) -> None:
+    """The same bytes for another symbol, or other bytes for the same one, are."""
+    body = payload({"2020-06-11": GOOD, "2020-06-12": GOOD})
+    digest = hashlib.sha256(body).digest()
+    row = only(judged(spark, message(body), known=[("AAA", digest, 2), ("BBB", digest, 7)]))
+    assert (row.symbol, row.known_rows, row.day, row.reason, row.raw) == ("AAA", 2, None, None, None)
+    assert row.bytes == len(body)
+    for known in ([("BBB", digest, 2)], [("AAA", hashlib.sha256(b"other").digest(), 2)]):
+        read = judged(spark, message(body), known=known).collect()
+        assert [(each.known_rows, str(each.day)) for each in read] == [(None, "2020-06-11"), (None, "2020-06-12")]
 
 
 def test_the_recorded_answers_arrive_whole(spark: SparkSession, shared: Path) -> None:

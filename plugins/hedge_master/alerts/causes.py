@@ -19,7 +19,7 @@ RISE = 2.0  # so many times the share of the batches before
 REJECTED = f"""
 with batches as (
     select
-        batch_id, topic, run_id, finished_at, delivered, rejected,
+        batch_id, topic, run_id, finished_at, delivered, rejected, rejected_by_reason,
         rejected::float8 / nullif(delivered, 0) as share,
         sum(rejected) over before / nullif(sum(delivered) over before, 0)::float8 as usual,
         row_number() over (partition by topic order by batch_id desc) as age
@@ -30,11 +30,8 @@ with batches as (
 select distinct on (topic, finished_at::date)
     topic, finished_at::date, run_id, rejected, delivered, share, coalesce(usual, 0),
     (
-        select string_agg(reason || ' ' || rows, ', ' order by rows desc, reason)
-        from (
-            select reason, count(*) as rows from market.rejected_rows as refused
-            where refused.batch_id = batches.batch_id group by reason
-        ) as by_reason
+        select string_agg(reason || ' ' || rows, ', ' order by rows::bigint desc, reason)
+        from jsonb_each_text(rejected_by_reason) as each (reason, rows)
     )
 from batches
 where age <= {NEWEST_BATCHES} and share > %(limit)s and share > {RISE} * coalesce(usual, 0)
@@ -96,7 +93,7 @@ def rejected_rows(warehouse: Connection, percent: float) -> list[Alert]:
                 f"Hedge Master: {share:.1%} of a batch of {topic} were rejected",
                 f"{rejected:,} of {delivered:,} rows that {run_id} read from {topic} were rejected, {share:.1%} after "
                 f"{usual:.1%} in the batches before: {reasons}.\nThe rows and their reasons are in "
-                "market.rejected_rows; what was accepted is stored.",
+                "market.rejections (`hm rejected list`); what was accepted is stored.",
             )
             for topic, day, run_id, rejected, delivered, share, usual, reasons in cursor.fetchall()
         ]

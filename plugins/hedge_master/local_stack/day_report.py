@@ -48,10 +48,10 @@ ACCOUNTS = """
 select coalesce(sum(changed), 0), coalesce(sum(unchanged), 0) from market.ingest_batches where batch_id > %(batch)s
 """
 FIRST_REJECTED = """
-from market.rejected_rows as rejected
-where batch_id > %(batch)s and not exists (
-    select from market.rejected_rows as known
-    where known.batch_id <= %(batch)s and known.reason = rejected.reason
+from market.rejections as rejected
+where first_batch_id > %(batch)s and not exists (
+    select from market.rejections as known
+    where known.first_batch_id <= %(batch)s and known.reason = rejected.reason
         and known.symbol is not distinct from rejected.symbol and known.day is not distinct from rejected.day
 )
 """

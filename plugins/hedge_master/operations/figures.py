@@ -153,14 +153,17 @@ limit {MOST_LISTED}
 """  # noqa: S608 (numbers of our own)
 
 REJECTED = """
-with newest as (select batch_id, delivered, rejected from market.ingest_batches order by batch_id desc limit %s)
+with newest as (
+    select delivered, rejected, rejected_by_reason from market.ingest_batches order by batch_id desc limit %s
+)
 select
     count(*), coalesce(sum(delivered), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
     (
         select coalesce(json_object_agg(reason, rows order by rows desc, reason), '{}')
         from (
-            select reason, count(*) as rows from market.rejected_rows
-            where batch_id >= (select min(batch_id) from newest) group by reason
+            select reason, sum(rows::bigint) as rows
+            from newest, jsonb_each_text(rejected_by_reason) as each (reason, rows)
+            group by reason
         ) as by_reason
     )
 from newest

@@ -1,15 +1,28 @@
--- Remember the newest answer of each kind, so that an older one that arrives later is known for what it is.
+-- Remember the newest answer of each kind, so that an older one that arrives later is known for what it is, and whether the
+-- same bytes may come again and change nothing.
 insert into market.answers as known
-(symbol_id, outputsize, first_day, last_day, requested_at, topic, partition, kafka_offset)
-select distinct on (symbol_id)
-    symbol_id, %(outputsize)s, first_day, last_day, requested_at, %(topic)s, partition, kafka_offset
-from batch_messages
-where symbol_id is not null and first_day is not null
-order by symbol_id, requested_at desc, partition desc, kafka_offset desc
+(
+    symbol_id, outputsize, first_day, last_day, requested_at, topic, partition, kafka_offset, payload_hash, rows,
+    repeatable
+)
+select distinct on (message.symbol_id)
+    message.symbol_id, %(outputsize)s, message.first_day, message.last_day, message.requested_at, %(topic)s,
+    message.partition, message.kafka_offset, message.payload_hash, message.rows,
+    message.payload_hash is not null and message.refused = 0
+    and coalesce(message.last_day <= message.final_until, true)
+    and not exists (
+        select from outdone
+        where outdone.partition = message.partition and outdone.kafka_offset = message.kafka_offset
+    )
+from batch_messages as message
+where message.symbol_id is not null and message.first_day is not null
+order by
+    message.symbol_id asc, message.requested_at desc, message.partition desc, message.kafka_offset desc
 on conflict (symbol_id, outputsize) do update
     set
         first_day = excluded.first_day, last_day = excluded.last_day, requested_at = excluded.requested_at,
-        topic = excluded.topic, partition = excluded.partition, kafka_offset = excluded.kafka_offset
+        topic = excluded.topic, partition = excluded.partition, kafka_offset = excluded.kafka_offset,
+        payload_hash = excluded.payload_hash, rows = excluded.rows, repeatable = excluded.repeatable
     where
         (excluded.requested_at, excluded.topic, excluded.partition, excluded.kafka_offset)
         > (known.requested_at, known.topic, known.partition, known.kafka_offset)

@@ -18,19 +18,15 @@ create temporary table written (
 
 with bars as (
     select
-        symbols.symbol_id, symbols.currency, staged.day, staged.open, staged.high, staged.low, staged.close,
-        staged.volume, staged.requested_at,
-        -- Only the newest days can belong to a session that is still open: the rest is spared the reckoning.
-        coalesce(
-            staged.day >= (staged.market_time at time zone 'UTC')::date - 1
-            and staged.market_time < market.session_close(staged.day, symbols.timezone, symbols.closes),
-            false
-        ) as provisional
+        message.symbol_id, message.currency, staged.day, staged.open, staged.high, staged.low, staged.close,
+        staged.volume, message.requested_at,
+        coalesce(staged.day > message.final_until, false) as provisional
     from STAGING as staged
-    left join moved using (partition, kafka_offset)
-    inner join market.symbols on symbols.symbol = coalesce(moved.symbol, staged.symbol)
+    inner join batch_messages as message using (partition, kafka_offset)
     left join superseded using (partition, kafka_offset, day)
-    where staged.reason is null and superseded.day is null
+    where
+        staged.reason is null and message.known_rows is null and message.symbol_id is not null
+        and superseded.day is null
 ),
 
 compared as materialized (

@@ -1,50 +1,57 @@
--- One row a Kafka message: what it answers for. A message speaks for all days between its first and its last bar, and for
--- the company that had its ticker when it was asked for: the holder of today may have been listed later.
+-- One row a Kafka message: what it is and what it answers for. A message speaks for all days between its first and its last
+-- bar, and for the company that had its ticker when it was asked for: the holder of today may have been listed later.
 create temporary table batch_messages on commit drop as
-with delivered as (
+with heads as (
+    select partition, kafka_offset, bytes, payload_hash, known_rows, symbol, requested_at, market_time, market_date
+    from STAGING
+    where bytes is not null
+),
+
+contents as (
     select
         partition,
         kafka_offset,
-        symbol,
-        requested_at,
-        market_time,
-        outputsize,
-        count(*) as rows,
+        count(*) as staged_rows,
+        count(reason) as refused,
         min(day) filter (where reason is null) as first_day,
         max(day) filter (where reason is null) as last_day
     from STAGING
-    group by partition, kafka_offset, symbol, requested_at, market_time, outputsize
+    group by partition, kafka_offset
 )
 
 select
-    delivered.partition,
-    delivered.kafka_offset,
-    coalesce(former.symbol_id, holder.symbol_id) as symbol_id,
-    delivered.requested_at,
-    delivered.outputsize,
-    delivered.rows,
-    delivered.first_day,
-    delivered.last_day
-from delivered
-left join market.symbols as holder on holder.symbol = delivered.symbol
+    heads.partition,
+    heads.kafka_offset,
+    heads.bytes,
+    heads.payload_hash,
+    heads.known_rows,
+    heads.symbol,
+    heads.requested_at,
+    heads.market_time,
+    heads.market_date,
+    contents.staged_rows,
+    coalesce(heads.known_rows, contents.staged_rows) as rows,
+    contents.refused,
+    coalesce(contents.first_day, known.first_day) as first_day,
+    coalesce(contents.last_day, known.last_day) as last_day,
+    company.symbol_id,
+    company.currency,
+    market.final_until(heads.market_time, company.timezone, company.closes) as final_until
+from heads
+inner join contents using (partition, kafka_offset)
+left join market.symbols as holder on holder.symbol = heads.symbol
 left join lateral (
     select companies.symbol_id
     from market.symbols as companies
     where
-        companies.ticker = delivered.symbol and companies.ticker_until is not null
-        and (delivered.market_time at time zone 'UTC')::date < holder.listed_on
+        companies.ticker = heads.symbol and companies.ticker_until is not null
+        and (heads.market_time at time zone 'UTC')::date < holder.listed_on
     order by companies.ticker_until desc
     limit 1
-) as former on true;
+) as former on true
+left join market.symbols as company on company.symbol_id = coalesce(former.symbol_id, holder.symbol_id)
+left join market.repeatable_answers as known
+    on heads.known_rows is not null and known.symbol_id = company.symbol_id and known.outputsize = %(outputsize)s
+    and known.payload_hash = heads.payload_hash and known.rows = heads.known_rows;
 
-analyze batch_messages;
-
--- Rarely any: messages about former companies, under the name of their row. Joined apart from the rest, since the planner
--- knows nothing of a staging table: a join of all its rows by partition and offset cost ten seconds a batch.
-create temporary table moved on commit drop as
-select message.partition, message.kafka_offset, companies.symbol
-from batch_messages as message
-inner join market.symbols as companies on message.symbol_id = companies.symbol_id
-where companies.ticker_until is not null;
-
-analyze moved
+analyze batch_messages

@@ -1,7 +1,7 @@
 -- The newest message wins: latest request, then topic, partition, offset. A message is outdone on a stretch of days by
 -- each newer one for the same symbol, in this batch or merged before.
 create temporary table outdone on commit drop as
-with newer as (
+with answered as (
     select symbol_id, requested_at, %(topic)s as topic, partition, kafka_offset, first_day, last_day from batch_messages
     where first_day is not null
     union all
@@ -10,19 +10,39 @@ with newer as (
 
 select message.partition, message.kafka_offset, newer.first_day, newer.last_day
 from batch_messages as message
-inner join newer
+inner join answered as newer
     on newer.symbol_id = message.symbol_id
     and (newer.requested_at, newer.topic, newer.partition, newer.kafka_offset)
-    > (message.requested_at, %(topic)s, message.partition, message.kafka_offset);
+    > (message.requested_at, %(topic)s, message.partition, message.kafka_offset)
+where message.known_rows is null;
 
--- Messages that come late, behind any newer answer for their symbol: only their rows are compared with the store below.
-create temporary table late on commit drop as
-select distinct message.partition, message.kafka_offset, message.symbol_id
-from batch_messages as message
-inner join market.answers as answer
-    on answer.symbol_id = message.symbol_id
-    and (answer.requested_at, answer.topic, answer.partition, answer.kafka_offset)
-    > (message.requested_at, %(topic)s, message.partition, message.kafka_offset);
+-- Two rows a symbol remember its newest answers, which need not cover all that was answered since an old message. One that
+-- comes late, behind any newer answer, is compared with all merged answers of its symbol, which the ledger has.
+insert into outdone
+select message.partition, message.kafka_offset, calls.first_bar, calls.last_bar
+from (
+    select distinct partition, kafka_offset from outdone
+) as late
+inner join batch_messages as message using (partition, kafka_offset)
+-- A former company is not called by the name of its ticker any more: what was asked since is about another one.
+inner join market.symbols as company on company.symbol_id = message.symbol_id and company.symbol = message.symbol
+inner join market.api_calls as calls
+    on calls.symbol = message.symbol and calls.outcome = 'published' and calls.function = 'TIME_SERIES_DAILY'
+    and calls.requested_at >= message.requested_at
+inner join market.ingest_offsets as merged
+    on merged.topic = calls.topic and merged.partition = calls.partition and merged.next_offset > calls.kafka_offset
+where
+    calls.first_bar is not null
+    and (calls.requested_at, calls.topic, calls.partition, calls.kafka_offset)
+    > (message.requested_at, %(topic)s, message.partition, message.kafka_offset)
+    -- An answer of which nothing was possible spoke for no day.
+    and not exists (
+        select from market.rejections as refused
+        where
+            refused.topic = calls.topic and refused.partition = calls.partition
+            and refused.kafka_offset = calls.kafka_offset and refused.symbol = calls.symbol
+            and (refused.day is null or refused.reason = 'unknown_symbol')
+    );
 
 create temporary table superseded on commit drop as
 select staged.partition, staged.kafka_offset, staged.day
@@ -30,26 +50,25 @@ from STAGING as staged
 where
     staged.reason is null
     and exists (
-        select from batch_messages as known
-        where
-            known.partition = staged.partition and known.kafka_offset = staged.kafka_offset
-            and known.symbol_id is not null
-    )
-    and exists (
         select from outdone
         where
             outdone.partition = staged.partition and outdone.kafka_offset = staged.kafka_offset
             and staged.day between outdone.first_day and outdone.last_day
     )
 union
--- market.answers remembers the newest answer of each kind only: a bar itself knows when it was last asked for.
+-- Without a line in the ledger a bar itself still knows when its values were asked for.
 select staged.partition, staged.kafka_offset, staged.day
-from STAGING as staged
-inner join late on staged.partition = late.partition and staged.kafka_offset = late.kafka_offset
-inner join market.prices as stored on late.symbol_id = stored.symbol_id and staged.day = stored.day
+from (
+    select distinct partition, kafka_offset from outdone
+) as late
+inner join batch_messages as message using (partition, kafka_offset)
+inner join STAGING as staged using (partition, kafka_offset)
+inner join market.prices as stored on stored.symbol_id = message.symbol_id and stored.day = staged.day
 where
-    staged.reason is null and stored.known_since > staged.requested_at
+    staged.reason is null and stored.known_since > message.requested_at
     and (staged.open, staged.high, staged.low, staged.close, staged.volume)
     is distinct from (stored.open, stored.high, stored.low, stored.close, stored.volume);
+
+analyze superseded;
 
 select count(*) from superseded
