@@ -84,11 +84,9 @@ def read_positions(settings: Settings, warehouse: Connection, topic: Topic) -> P
         rows = cursor.fetchall()
     stored = {partition: offset for partition, offset, _ in rows}
     known_ids = {topic_id for *_, topic_id in rows if topic_id is not None}
-    (described,) = (
-        AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
-        .describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS)
-        .values()
-    )
+    # Held by a name until the answer is there: without it the client goes at once and takes its answer with it.
+    admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
+    (described,) = admin.describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS).values()
     description = described.result(timeout=TIMEOUT_SECONDS)
     consumer = Consumer({"bootstrap.servers": settings.kafka_servers, "group.id": "hedge-master-positions"})
     try:
