@@ -100,7 +100,8 @@ class StreamBench:
         stream = WarmStream(spark, self.stack.settings, self.meter)
         rows = self._warm_loads(stream)
         slow = rows[: self.size.peer_rows]
-        self._done(Work.SPARK_JDBC, self.peers.spark_jdbc(spark, rows, self.home / "flattened"))
+        for work, spent in self.peers.spark_jdbc(spark, rows, self.home / "flattened").items():
+            self._done(work, spent)
         self._done(Work.EXECUTE_VALUES, self.peers.execute_values(slow))
         self._loads_onto_stored_rows(stream)
         # Yesterday's answers, so that today's bring one new bar each.

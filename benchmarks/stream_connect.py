@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 from services import free_ports, running
 from stream_figures import Spent
 from stream_meter import Meter
-from stream_peers import NAMES, jdbc_address, jdbc_login, make_table
+from stream_peers import KEY, NAMES, jdbc_address, jdbc_login, make_table
 
 from hedge_master.local_stack.java import java
 from hedge_master.local_stack.stack import JARS, LOCAL_FILES
@@ -46,7 +46,7 @@ def connect_sink(settings: Settings, meter: Meter, home: Path, rows: Sequence[tu
     """Measured from a full topic to a full table. A first share of the rows goes before, for the JVM to warm up."""
     warm_up = int(len(rows) * WARM_UP_SHARE)
     url = settings.required("warehouse_url")
-    make_table(url, TABLE, ", primary key (symbol_id, day)")
+    make_table(url, TABLE, KEY)
     home.mkdir()
     (port,) = free_ports(1)
     api = f"http://127.0.0.1:{port}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 from psycopg2.extras import execute_values
-from stream_figures import Spent
+from stream_figures import Spent, Work
 from stream_meter import Meter
 
 if TYPE_CHECKING:
@@ -21,9 +19,13 @@ if TYPE_CHECKING:
 COLUMNS = "symbol_id integer, day date, open float8, high float8, low float8, close float8, volume bigint"
 NAMES = ("symbol_id", "day", "open", "high", "low", "close", "volume")
 CHOSEN = f"select {', '.join(NAMES)} from market.prices where symbol_id between %s and %s order by 1, 2"  # noqa: S608
+KEY = ", primary key (symbol_id, day)"
 PAGE_ROWS = 1_000  # faster than 100 and 10,000
 JDBC_BATCH_ROWS = 10_000
 SPARK_FILES = 2  # one a core
+
+
+Rows = list[tuple[Any, ...]]
 
 
 class Peers:
@@ -33,7 +35,7 @@ class Peers:
         self._url = url
         self._meter = meter
 
-    def flattened(self, first_symbol: int, last_symbol: int) -> list[tuple[Any, ...]]:
+    def flattened(self, first_symbol: int, last_symbol: int) -> Rows:
         """Rows that the stream has stored."""
         with closing(psycopg2.connect(self._url)) as warehouse, warehouse.cursor() as cursor:
             cursor.execute(CHOSEN, (first_symbol, last_symbol))
@@ -51,9 +53,9 @@ class Peers:
                 cursor.copy_expert("copy peer.raw_copy from stdin (format binary)", rows)
             return Spent.of(cursor.rowcount, measured)
 
-    def execute_values(self, rows: list[tuple[Any, ...]]) -> Spent:
+    def execute_values(self, rows: Rows) -> Spent:
         """(d) psycopg2's execute_values with ON CONFLICT, a transaction for as many rows as a batch of the stream."""
-        make_table(self._url, "execute_values", ", primary key (symbol_id, day)")
+        make_table(self._url, "execute_values", KEY)
         with closing(psycopg2.connect(self._url)) as warehouse, warehouse.cursor() as cursor:
             values = ", ".join(f"{name} = excluded.{name}" for name in NAMES[2:])
             statement = f"""insert into peer.execute_values values %s
@@ -62,36 +64,31 @@ class Peers:
                 execute_values(cursor, statement, rows, page_size=PAGE_ROWS)
         return Spent.of(len(rows), measured)
 
-    def spark_jdbc(self, spark: SparkSession, rows: list[tuple[Any, ...]], folder: Path) -> Spent:
-        """(b) Spark's JDBC writer: parquet to a table without a key, since it can only append.
+    def spark_jdbc(self, spark: SparkSession, rows: Rows, folder: Path) -> dict[Work, Spent]:
+        """(b) Spark's JDBC writer, which can only append: parquet to an empty table with the key, and to one without.
 
-        The first tenth goes before, unmeasured: its classes are compiled then.
+        The rows go there once before, unmeasured: the classes are compiled then.
         """
         import pyarrow
         from pyarrow import parquet
 
-        make_table(self._url, "spark_jdbc", "")
+        folder.mkdir()
+        for start in range(0, len(rows), -(-len(rows) // SPARK_FILES)):
+            some = rows[start : start - (-len(rows) // SPARK_FILES)]
+            columns = [pyarrow.array(column) for column in zip(*some, strict=True)]
+            parquet.write_table(pyarrow.Table.from_arrays(columns, names=list(NAMES)), folder / f"{start}.parquet")
         login = jdbc_login(self._url) | {"driver": "org.postgresql.Driver"}
 
-        def write(part: list[tuple[Any, ...]], name: str) -> None:
-            for number, some in enumerate(_split(part, SPARK_FILES)):
-                table = pyarrow.Table.from_arrays(
-                    [pyarrow.array(column) for column in zip(*some, strict=True)], names=list(NAMES)
+        def append(key: str) -> Spent:
+            make_table(self._url, "spark_jdbc", key)
+            with self._meter.measured() as measured:
+                spark.read.parquet(str(folder)).write.option("batchsize", JDBC_BATCH_ROWS).jdbc(
+                    jdbc_address(self._url), "peer.spark_jdbc", mode="append", properties=login
                 )
-                (folder / name).mkdir(parents=True, exist_ok=True)
-                parquet.write_table(table, folder / name / f"{number}.parquet")
+            return Spent.of(len(rows), measured)
 
-        def append(name: str) -> None:
-            spark.read.parquet(str(folder / name)).write.option("batchsize", JDBC_BATCH_ROWS).jdbc(
-                jdbc_address(self._url), "peer.spark_jdbc", mode="append", properties=login
-            )
-
-        write(rows[: len(rows) // 10], "warm-up")
-        write(rows, "rows")
-        append("warm-up")
-        with self._meter.measured() as measured:
-            append("rows")
-        return Spent.of(len(rows), measured)
+        append(KEY)
+        return {Work.SPARK_JDBC: append(KEY), Work.SPARK_JDBC_KEYLESS: append("")}
 
 
 def make_table(url: str, name: str, key: str) -> None:
@@ -110,9 +107,3 @@ def jdbc_address(url: str) -> str:
 def jdbc_login(url: str) -> dict[str, str]:
     place = urlsplit(url)
     return {"user": place.username or "", "password": place.password or ""}
-
-
-def _split(rows: list[tuple[Any, ...]], parts: int) -> Iterator[list[tuple[Any, ...]]]:
-    size = -(-len(rows) // parts)
-    for start in range(0, len(rows), size):
-        yield list(itertools.islice(rows, start, start + size))
