@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast
+.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast torture
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -49,6 +49,11 @@ test: lint browser ## lint and all tests
 
 test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
 	@$(BIN)/python -m pytest $(FAST)
+
+torture: KILLS ?= 50
+torture: SEED ?= 2020
+torture: setup ## KILLS=50 kills -9 of the stream's processes; what is left must be what a run without kills leaves
+	@PYTHONPATH=plugins:spark_jobs:tests:tests/torture $(BIN)/python tests/torture/torture_run.py --kills $(KILLS) --seed $(SEED)
 
 screenshots: setup browser ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
 	@$(BIN)/python -m hedge_master.local_stack.screenshots
