@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import psycopg2
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from services import free_ports, running
 from stream_figures import Spent
 from stream_meter import Meter
@@ -63,6 +65,7 @@ def connect_sink(settings: Settings, meter: Meter, home: Path, rows: Sequence[tu
     def turn(state: str) -> None:
         httpx.put(f"{api}/connectors/{NAME}/{state}", trust_env=False).raise_for_status()
 
+    _make_topic(settings.kafka_servers)
     _publish(settings.kafka_servers, rows[:warm_up])
     with running(command, home / "connect.log", runs, signal.SIGTERM):
         _wait_for(url, warm_up)
@@ -90,6 +93,7 @@ def _worker(kafka_servers: str, home: Path, api: str) -> dict[str, object]:
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "true",
+        "plugin.discovery": "service_load",  # quicker: no class is looked at
         "offset.storage.file.filename": home / "offsets",
         "consumer.max.poll.records": BATCH_ROWS,
         "consumer.auto.offset.reset": "earliest",
@@ -119,6 +123,12 @@ def _written(file: Path, properties: Mapping[str, object]) -> Path:
     file.touch(mode=0o600)  # one of them holds a password
     file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
     return file
+
+
+def _make_topic(kafka_servers: str) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka_servers})
+    (made,) = admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)]).values()
+    made.result(LONGEST_SECONDS)
 
 
 def _publish(kafka_servers: str, rows: Sequence[tuple[Any, ...]]) -> None:
