@@ -15,7 +15,8 @@ from make_payloads import make
 from peer_jars import fetched
 from services import broker, stack_in, warehouse
 from stream_connect import connect_sink
-from stream_figures import Spent, Work
+from stream_costs import Spent
+from stream_figures import Work
 from stream_messages import CLOSE, Answers, Body, Feed, copy_prices, fill_reference, id_of, stored_rows
 from stream_meter import Meter, adopt_orphans
 from stream_peers import Peers

@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from services import free_ports, running
-from stream_figures import Spent
+from stream_costs import Spent
 from stream_meter import Meter
 from stream_peers import KEY, NAMES, jdbc_address, jdbc_login, make_table
 

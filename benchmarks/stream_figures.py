@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from figures import Figure
-from stream_meter import Cost, Measured
+from stream_costs import Spent
 
 TIMES_RAW_COPY = 22
 SHARE_AGAIN = 0.1
@@ -32,35 +31,6 @@ class Work(StrEnum):
     EXECUTE_VALUES = "(d) psycopg2, ON CONFLICT"
     COLD = "a cold run of one small message"
     DAILY = "the daily run, cold"
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a piece of work cost. `merge` is the part of `cost` in which the lock of the merge was held."""
-
-    rows: int
-    batches: int
-    cost: Cost
-    merge: Cost
-    wal_bytes: int
-
-    @classmethod
-    def of(cls, rows: int, measured: Measured, batches: int = 1) -> Spent:
-        return cls(rows, batches, measured.whole, measured.merge, measured.wal_bytes)
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.rows + other.rows,
-            self.batches + other.batches,
-            self.cost + other.cost,
-            self.merge + other.merge,
-            self.wal_bytes + other.wal_bytes,
-        )
-
-    @property
-    def cpu_a_row(self) -> float:
-        """CPU seconds of Spark (or of the peer in its place) and Postgres."""
-        return self.cost.cpu / self.rows
 
 
 def figures(works: Mapping[Work, Spent], stored: int) -> list[Figure]:

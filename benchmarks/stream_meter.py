@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
 
 from process_cpu import processes, tree_seconds
 from services import Broker, Warehouse
+from stream_costs import Cost, Measured
 
 from hedge_master.local_stack import postgres
 from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
@@ -26,36 +26,6 @@ def adopt_orphans() -> None:
     """From now on a process whose parent has ended becomes our child, not init's: its CPU stays in our tree."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """CPU seconds of each part, and wall seconds. `client`: this process and all that it started, but the servers."""
-
-    client: float = 0.0
-    postgres: float = 0.0
-    broker: float = 0.0
-    wall: float = 0.0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
-
-    def __sub__(self, other: Cost) -> Cost:
-        return Cost(*(getattr(self, each.name) - getattr(other, each.name) for each in fields(self)))
-
-    @property
-    def cpu(self) -> float:
-        """Client and Postgres: what the limits are about."""
-        return self.client + self.postgres
-
-
-@dataclass
-class Measured:
-    """Filled when the measured block has ended. `merge` is a part of `whole`."""
-
-    whole: Cost = Cost()
-    merge: Cost = Cost()
-    wal_bytes: int = 0
 
 
 class Meter:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import psycopg2
 from psycopg2.extras import execute_values
-from stream_figures import Spent, Work
+from stream_costs import Spent
+from stream_figures import Work
 from stream_meter import Meter
 
 if TYPE_CHECKING:

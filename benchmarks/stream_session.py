@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import psycopg2
-from stream_meter import Measured, Meter
+from stream_costs import Measured
+from stream_meter import Meter
 
 from hedge_master.ingestion.topics import Topic
 from hedge_master.settings import REPO_ROOT, Settings

@@ -72,11 +72,11 @@ def test_other_bytes_hold_the_same_rows(benchmark: Load) -> None:
 @pytest.fixture
 def spent(benchmark: Load) -> dict[object, object]:
     """A million rows by each: 8 + 3 CPU-seconds for a first load, half a one for raw COPY, and so on."""
-    module, meter = benchmark("stream_figures"), benchmark("stream_meter")
+    module, costs = benchmark("stream_figures"), benchmark("stream_costs")
 
     def cost(client: float, postgres: float, wall: float = 1.0, wal: int = 0, batches: int = 1) -> object:
-        whole, merge = meter.Cost(client, postgres, 0.25, wall), meter.Cost(0.1, postgres / 2, 0.0, wall / 2)
-        return module.Spent(1_000_000, batches, whole, merge, wal)
+        whole, merge = costs.Cost(client, postgres, 0.25, wall), costs.Cost(0.1, postgres / 2, 0.0, wall / 2)
+        return costs.Spent(1_000_000, batches, whole, merge, wal)
 
     work = module.Work
     return {
