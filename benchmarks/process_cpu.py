@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+import signal
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,49 @@ def processes() -> dict[int, Process]:
     return found
 
 
-def tree_seconds(running: Mapping[int, Process], root: int, without: Collection[int] = ()) -> float:
-    """CPU of a process and all below it, except the trees of `without`. KeyError where the root does not run."""
+def tree(running: Mapping[int, Process], root: int, without: Collection[int] = ()) -> list[int]:
+    """The ids of a process and of all below it, except the trees of `without`."""
     children: dict[int, list[int]] = {}
     for number, process in running.items():
         children.setdefault(process.parent, []).append(number)
-    total, waiting = 0.0, [root]
+    found, waiting = [], [root]
     while waiting:
         number = waiting.pop()
-        total += running[number].seconds
+        found.append(number)
         waiting += [child for child in children.get(number, ()) if child not in without]
-    return total
+    return found
+
+
+def tree_seconds(running: Mapping[int, Process], root: int, without: Collection[int] = ()) -> float:
+    """CPU of a process and all below it, except the trees of `without`. KeyError where the root does not run."""
+    return sum(running[number].seconds for number in tree(running, root, without))
+
+
+def forgets_children(number: int) -> bool:
+    """True where the process ignores SIGCHLD: then Linux adds the CPU of a child that ended to nobody."""
+    try:
+        status = Path(f"/proc/{number}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(ignored.split()[1], 16) & 1 << signal.SIGCHLD - 1)
+
+
+class Forgotten:
+    """CPU of processes that ended below a parent that forgets them, as of the last look: PySpark's workers are such."""
+
+    def __init__(self, forgets: Callable[[int], bool] = forgets_children) -> None:
+        self._forgets = forgets
+        self._known: dict[int, bool] = {}
+        self._seen: dict[int, float] = {}
+
+    def look(self, running: Mapping[int, Process], numbers: Iterable[int]) -> float:
+        """`numbers`: of the processes that count. Returns the seconds of those that are gone."""
+        for number in numbers:
+            parent = running[number].parent
+            # Asked again until it is true: a process begins as a copy of its parent, and ignores nothing yet.
+            if not self._known.get(parent):
+                self._known[parent] = self._forgets(parent)
+            if self._known[parent]:
+                self._seen[number] = running[number].seconds
+        return sum(seconds for number, seconds in self._seen.items() if number not in running)

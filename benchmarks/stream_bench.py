@@ -68,7 +68,7 @@ class StreamBench:
     command: list[str]
     peers: Peers
     works: dict[Work, Spent] = field(default_factory=dict)
-    _symbols_used: int = 0
+    _symbols_used: int = field(default=0, init=False)
 
     @classmethod
     @contextmanager

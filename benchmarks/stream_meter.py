@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from process_cpu import processes, tree_seconds
+from process_cpu import Forgotten, processes, tree, tree_seconds
 from services import Broker, Warehouse
 from stream_costs import Cost, Measured
 
@@ -18,6 +18,7 @@ from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.02
+LOOK_SECONDS = 0.25
 SETTLE_SECONDS = 0.5  # a backend's CPU is its parent's a moment after it has ended
 MERGING = "select exists (select from pg_locks where locktype = 'advisory' and objid = %s and granted)"
 
@@ -36,6 +37,8 @@ class Meter:
         self._broker = broker
         self._own_backends: set[int] = set()
         self._own_seconds = 0.0
+        self._forgotten = Forgotten()
+        self._looking = threading.Lock()
 
     @contextmanager
     def measured(self) -> Iterator[Measured]:
@@ -46,31 +49,35 @@ class Meter:
             cursor.execute("select pg_current_wal_lsn()")
             (wal,) = cursor.fetchone() or ()
             watch.start()
-            begun = self.cost()
-            yield measured
-            wall = self.cost().wall
-            time.sleep(SETTLE_SECONDS)
-            whole = self.cost() - begun  # before the watch's backend ends: its CPU would be its parent's
-            ended.set()
-            watch.join()
+            try:
+                begun = self.cost()
+                yield measured
+                wall = self.cost().wall
+                time.sleep(SETTLE_SECONDS)
+                whole = self.cost() - begun  # before the watch's backend ends: its CPU would be its parent's
+            finally:
+                ended.set()
+                watch.join()
             measured.whole = Cost(whole.client, whole.postgres, whole.broker, wall - begun.wall)
             cursor.execute("select pg_wal_lsn_diff(pg_current_wal_lsn(), %s)::bigint", (wal,))
             (measured.wal_bytes,) = cursor.fetchone() or ()
 
     def cost(self) -> Cost:
         """What was spent up to now; what the meter itself spends does not count."""
-        running = processes()
-        servers = {self._warehouse.pid, self._broker.pid}
+        with self._looking:  # the watch looks too
+            running = processes()
+            client = tree(running, os.getpid(), {self._warehouse.pid, self._broker.pid})
+            forgotten = self._forgotten.look(running, client)
         return Cost(
-            tree_seconds(running, os.getpid(), servers) - self._own_seconds,
+            sum(running[number].seconds for number in client) + forgotten - self._own_seconds,
             tree_seconds(running, self._warehouse.pid, self._own_backends),
             tree_seconds(running, self._broker.pid),
             time.monotonic(),
         )
 
     def _watch_merges(self, measured: Measured, ended: threading.Event) -> None:
-        """Adds up what is spent while the lock of the merge is held."""
-        begun, spent_before = None, self._own_seconds
+        """Adds up what is spent while the lock of the merge is held; looks often enough for no process to be missed."""
+        begun, spent_before, looked = None, self._own_seconds, time.monotonic()
         with closing(postgres.connect(self._warehouse.stack, "warehouse")) as session, session.cursor() as cursor:
             self._own_backends.add(session.info.backend_pid)
             while not ended.wait(POLL_SECONDS):
@@ -81,4 +88,7 @@ class Meter:
                 elif not merging and begun is not None:
                     measured.merge += self.cost() - begun
                     begun = None
+                elif time.monotonic() > looked + LOOK_SECONDS:
+                    self.cost()
+                    looked = time.monotonic()
                 self._own_seconds = spent_before + time.thread_time()

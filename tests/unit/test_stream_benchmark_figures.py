@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -45,6 +47,33 @@ def test_a_tree_is_all_below_its_root_but_the_servers(benchmark: Load) -> None:
     assert module.tree_seconds(running, 2) == 2 + 4
     with pytest.raises(KeyError):
         module.tree_seconds(running, 7)
+
+
+def test_workers_that_their_parent_forgets_count_after_their_end(benchmark: Load) -> None:
+    """5 forgets: its worker 6 had 3 seconds when it was last seen. 4 does not, and has what its child 7 spent."""
+    module = benchmark("process_cpu")
+
+    def running(**seconds: float) -> dict[int, object]:
+        parents = {4: 1, 5: 4, 6: 5, 7: 4}
+        return {int(name[1:]): module.Process(parents[int(name[1:])], each) for name, each in seconds.items()}
+
+    forgotten = module.Forgotten(lambda number: number == 5)
+    first = running(p4=1.0, p5=0.5, p6=3.0, p7=2.0)
+    assert forgotten.look(first, first) == 0
+    second = running(p4=3.5, p5=0.5)
+    assert forgotten.look(second, second) == 3.0
+
+
+def test_a_process_that_ignores_its_children_is_known(benchmark: Load) -> None:
+    forgets = benchmark("process_cpu").forgets_children
+    script = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert forgets(process.pid)
+        assert not forgets(os.getpid())
+        process.communicate()
+    assert not forgets(process.pid)  # it has ended
 
 
 def test_the_answer_of_the_day_before_lacks_the_newest_bar_alone(benchmark: Load) -> None:
