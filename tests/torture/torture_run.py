@@ -65,10 +65,9 @@ class Torture:
         for check in verdict:
             self._tell(str(check))
         passed = all(check.passed for check in verdict)
-        self._tell(
-            f"{'PASS' if passed else 'FAIL'}: {kills} kills in {self._rounds} rounds, seed {self._seed}, "
-            f"{time.monotonic() - began:.0f} s"
-        )
+        seconds = time.monotonic() - began
+        told = f"{kills} kills in {self._rounds} rounds, seed {self._seed}, {seconds:.0f} s"
+        self._tell(f"PASS: 0 lost, 0 doubled, {told}" if passed else f"FAIL: {told}")
         return passed
 
     def _publish(self) -> None:
