@@ -100,6 +100,8 @@ class Torture:
         if not self._stage.unread():
             self._publish()
         point = f"in_merge {dice.randint(2, self._statements)}" if kill.point == "in_merge" else kill.point
+        if kill.victim == "worker" and not self._stage.driver.workers():
+            point = "in_copy"  # a new driver has none before
         moment = dice.uniform(0, self._merging_seconds)
         for _ in range(TRIES):
             self._stage.driver.begin(self._stage.url, f"torture/{self._rounds}")
