@@ -14,7 +14,8 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 from hedge_master.ingestion.topics import ERRORS_ONLY, Topic
 from hedge_master.settings import Settings
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 15
+SLACK_SECONDS = 5  # the client tells of its own timeout, a moment after it
 MOST_NAMED = 10
 ELECTING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
@@ -88,7 +89,7 @@ def read_positions(settings: Settings, warehouse: Connection, topic: Topic) -> P
     known_ids = {topic_id for *_, topic_id in rows if topic_id is not None}
     admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
     (described,) = admin.describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS).values()
-    description = described.result(timeout=TIMEOUT_SECONDS)
+    description = described.result(timeout=TIMEOUT_SECONDS + SLACK_SECONDS)
     consumer = Consumer({"bootstrap.servers": settings.kafka_servers, "group.id": "hedge-master-positions"})
     try:
         partitions = {}
@@ -126,7 +127,7 @@ def _oldest(consumer: Consumer, positions: Positions) -> datetime | None:
     return min(times, default=None)
 
 
-ADVICE = "`hm stream accept-loss` lets go of them; the next runs then ask the API for these symbols again"
+ADVICE = "`hm stream accept-loss --yes` lets go of them; the next runs then ask the API for these symbols again"
 
 
 def check(positions: Positions, warehouse: Connection) -> None:
