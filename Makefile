@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz
+.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -52,6 +52,11 @@ test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
 
 fuzz: setup ## 100,000 spoilt answers, judged by the stream and by plain Python (FUZZ_SEED=n: others)
 	@FUZZ_MESSAGES=100000 $(BIN)/python -m pytest -s tests/fuzz
+
+torture: KILLS ?= 50
+torture: SEED ?= 2020
+torture: setup ## KILLS=50 kills -9 of the stream's processes; what is left must be what a run without kills leaves
+	@PYTHONPATH=plugins:spark_jobs:tests:tests/torture $(BIN)/python tests/torture/torture_run.py --kills $(KILLS) --seed $(SEED)
 
 screenshots: setup browser ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
 	@$(BIN)/python -m hedge_master.local_stack.screenshots

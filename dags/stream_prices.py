@@ -2,13 +2,14 @@
 
 **What it does.** Runs `spark_jobs/stream_prices.py`: both topics from the offsets that the warehouse holds to their
 end. Rows and offsets move in one transaction, so a retry, a kill or a second run loses and doubles nothing. Impossible
-rows go to `market.rejected_rows` with their reason; the accounts of each batch are in `market.ingest_batches`.
+rows go to `market.rejections` with their reason, each once, however often it is delivered; the accounts of each batch
+are in `market.ingest_batches`. A payload that is known byte by byte is counted and not read again.
 
 **When it starts.** When either producer has published ("0 of 2 assets updated" is normal at rest). One run at a time. A
 run that finds nothing unread is skipped, and no models are built for it.
 
-**When it fails.** Run it again. "data loss" or "the warehouse expects" in the log means that Kafka no longer holds
-messages that were never read: ask for those symbols again with *refresh* in `backfill_price_history`.
+**When it fails.** Run it again. "MessagesLost" in the log means that Kafka no longer holds messages that were not read;
+it names the symbols. `hm stream accept-loss --yes` lets go of them, and the next runs ask the API for them again.
 """
 
 from __future__ import annotations

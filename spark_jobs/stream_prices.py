@@ -28,10 +28,11 @@ from pyspark.sql import types as T
 from pyspark.sql.streaming.query import StreamingQuery
 
 from hedge_master.ingestion.positions import check, read_positions
-from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, TOPICS, Topic
+from hedge_master.ingestion.topics import TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import (
+    CopiedTwice,
     Counts,
     Delivery,
     KnowledgeOutdated,
@@ -43,6 +44,7 @@ from hedge_master.warehouse.merge import (
 APPLICATION = "hedge_master stream_prices"
 REJECTED_MESSAGE_CHARACTERS = 8192
 REJECTED_DAY_CHARACTERS = 64  # a date has 10; what stands in its place goes into an index, which has no room for a page
+FETCH_BYTES = 1024 * 1024
 
 FIELDS = {"open": "1. open", "high": "2. high", "low": "3. low", "close": "4. close", "volume": "5. volume"}
 PRICES = ("open", "high", "low", "close")
@@ -304,8 +306,9 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
         .option("startingOffsets", json.dumps(starting))
         .option("includeHeaders", "true")
         .option("maxOffsetsPerTrigger", topic.messages_per_batch)
-        .option("kafka.max.partition.fetch.bytes", 2 * MAX_MESSAGE_BYTES)
-        .option("kafka.fetch.max.bytes", 8 * MAX_MESSAGE_BYTES)
+        # Compressed: full answers unpack eight times, and consumers that wait for their next batch keep what they have
+        # fetched. A message that is larger than a fetch comes whole all the same.
+        .option("kafka.max.partition.fetch.bytes", FETCH_BYTES)
         .load()
     )
 
@@ -316,8 +319,8 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
             lock_staging(warehouse, topic)
             try:
                 counts = read_and_merge(batch, warehouse, known_payloads(warehouse, topic), started_at)
-            except KnowledgeOutdated as outdated:
-                print(json.dumps({"topic": topic.name, "read in full": str(outdated)}), flush=True)
+            except (KnowledgeOutdated, CopiedTwice) as trouble:
+                print(json.dumps({"topic": topic.name, "read once more": str(trouble)}), flush=True)
                 warehouse.rollback()
                 counts = read_and_merge(batch, warehouse, (), started_at)
         if counts is not None:

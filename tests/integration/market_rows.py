@@ -53,4 +53,4 @@ def weeks_of(warehouse: Connection, symbol: str) -> list[date]:
 
 
 def forget_marks(warehouse: Connection) -> None:
-    all_of(warehouse, "delete from market.changed_weeks returning 1")
+    all_of(warehouse, "delete from market.changed_spans returning 1")

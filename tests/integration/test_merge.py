@@ -198,7 +198,7 @@ def test_the_weeks_that_changed_are_marked_and_the_next_bars_week_too(warehouse:
     """A correction of Friday changes Monday's return, so Monday's week is marked as well."""
     deliver(warehouse, DAILY_PRICES, 0, NOON, [("AAA", FRIDAY, 10.0), ("AAA", MONDAY, 11.0)])
     with warehouse, warehouse.cursor() as cursor:
-        cursor.execute("delete from market.changed_weeks")
+        cursor.execute("delete from market.changed_spans")
     deliver(warehouse, DAILY_PRICES, 1, ONE, [("AAA", FRIDAY, 9.0), ("AAA", MONDAY, 11.0)])
     marked = all_of(warehouse, "select week_start, reason from market.changed_weeks order by 1")
     assert marked == [(date(2020, 6, 8), "prices"), (date(2020, 6, 15), "prices")]

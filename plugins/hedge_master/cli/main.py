@@ -12,9 +12,10 @@ from typing import Annotated
 
 import psycopg2
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 
-from hedge_master.cli import ingest, market_clock
+from hedge_master.cli import ingest, market_clock, stream
 from hedge_master.local_stack.environment import apply_environment
 from hedge_master.operations.symbol_story import UnknownSymbol
 from hedge_master.ranking import Measure, RankingError, published_as_of, top
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(stream.app, name="stream")
 app.add_typer(market_clock.app, name="market-clock")
 
 JSON_FIELDS = ("rank", "symbol", "name", "market", "currency", "value")
@@ -93,6 +95,8 @@ def main() -> None:
         app()
     except (RankingError, SettingsError, ClockUnavailable, UnknownSymbol) as error:
         sys.exit(f"hm: {error}")
+    except KafkaException as error:
+        sys.exit(f"hm: Kafka does not answer ({error.args[0].str()}); `hm status` says what runs")
     except psycopg2.OperationalError as error:
         sys.exit(f"hm: the warehouse does not answer; start it with `make demo` ({str(error).splitlines()[0]})")
 

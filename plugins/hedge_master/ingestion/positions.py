@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from psycopg2.extensions import connection as Connection
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from hedge_master.ingestion.topics import ERRORS_ONLY, Topic
 from hedge_master.settings import Settings
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 15
+SLACK_SECONDS = 5  # the client tells of its own timeout, a moment after it
 MOST_NAMED = 10
+ELECTING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class MessagesLost(RuntimeError):
@@ -84,22 +87,32 @@ def read_positions(settings: Settings, warehouse: Connection, topic: Topic) -> P
         rows = cursor.fetchall()
     stored = {partition: offset for partition, offset, _ in rows}
     known_ids = {topic_id for *_, topic_id in rows if topic_id is not None}
-    (described,) = (
-        AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
-        .describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS)
-        .values()
-    )
-    description = described.result(timeout=TIMEOUT_SECONDS)
+    admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
+    (described,) = admin.describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS).values()
+    description = described.result(timeout=TIMEOUT_SECONDS + SLACK_SECONDS)
     consumer = Consumer({"bootstrap.servers": settings.kafka_servers, "group.id": "hedge-master-positions"})
     try:
         partitions = {}
         for each in description.partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic.name, each.id), timeout=TIMEOUT_SECONDS)
+            first, end = _bounds(consumer, TopicPartition(topic.name, each.id))
             partitions[each.id] = Partition(first, end, stored.get(each.id))
         found = Positions(topic, str(description.topic_id), next(iter(known_ids), None), partitions)
         return replace(found, oldest=_oldest(consumer, found)) if found.is_another else found
     finally:
         consumer.close()
+
+
+def _is_electing(error: BaseException) -> bool:
+    """The partition's leader is changing: a new one is there in a moment."""
+    return isinstance(error, KafkaException) and error.args[0].code() in ELECTING
+
+
+@retry(
+    retry=retry_if_exception(_is_electing), wait=wait_fixed(0.5), stop=stop_after_delay(TIMEOUT_SECONDS), reraise=True
+)
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    first, end = consumer.get_watermark_offsets(place, timeout=TIMEOUT_SECONDS)
+    return first, end
 
 
 def _oldest(consumer: Consumer, positions: Positions) -> datetime | None:
@@ -114,7 +127,7 @@ def _oldest(consumer: Consumer, positions: Positions) -> datetime | None:
     return min(times, default=None)
 
 
-ADVICE = "`hm stream accept-loss` lets go of them; the next runs then ask the API for these symbols again"
+ADVICE = "`hm stream accept-loss --yes` lets go of them; the next runs then ask the API for these symbols again"
 
 
 def check(positions: Positions, warehouse: Connection) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import httpx
 import psycopg2
+from confluent_kafka import KafkaException
+from psycopg2.extensions import connection as Connection
 from rich.table import Table
 
 from hedge_master.local_stack import processes
@@ -16,6 +18,7 @@ from hedge_master.local_stack.services import Service, services, started_at
 from hedge_master.local_stack.stack import Stack
 from hedge_master.local_stack.supervision import RUNNING, STARTING, Supervisor
 from hedge_master.local_stack.warehouse_figures import newest_bar, newest_market_date, warehouse
+from hedge_master.operations.stream_state import read_state
 
 
 def status(stack: Stack) -> bool:
@@ -33,6 +36,7 @@ def status(stack: Stack) -> bool:
     try:
         with warehouse(stack) as session:
             console.print(f"market date {_told(newest_market_date(session))}, newest bar {_told(newest_bar(session))}")
+            _show_stream(stack, session)
     except psycopg2.Error as error:
         console.print(f"the warehouse does not answer: {str(error).strip().splitlines()[0]}", markup=False)
     return healthy
@@ -84,6 +88,21 @@ def _show_dags(api: AirflowApi) -> None:
     for name in api.import_errors():
         console.print(f"{name} cannot be read: see Airflow's page", style="red")
     console.print()
+
+
+def _show_stream(stack: Stack, session: Connection) -> None:
+    """How far the stream is behind Kafka, and how fresh what it has read is."""
+    try:
+        state = read_state(stack.settings, session)
+    except KafkaException as error:
+        console.print(f"Kafka does not answer: {error.args[0].str()}", markup=False)
+        return
+    unread = ", ".join(f"{each.unread:,} of {each.topic.name}" for each in state.positions)
+    console.print(
+        f"unread messages: {unread}; last batch {_ago(state.last_batch_at) or 'never'}, newest answer asked for "
+        f"{_ago(state.newest_answer_at) or 'never'}; {state.open_rejections:,} rejections open",
+        markup=False,
+    )
 
 
 def _ago(moment: datetime | None) -> str:

@@ -31,6 +31,10 @@ class BatchRefused(RuntimeError):
     """The staged rows are not what the stream delivered; nothing was merged and no offset moved."""
 
 
+class CopiedTwice(BatchRefused):
+    """Staging holds more rows than were copied: a writer that died behind its commit was tried again."""
+
+
 class KnowledgeOutdated(RuntimeError):
     """A payload that was recognised as the newest of its symbol is it no more: the batch must be read in full."""
 
@@ -184,10 +188,12 @@ class _Merge:
 def _staged_messages(cursor: Cursor, topic: Topic, staging: str, copied_rows: int) -> int:
     """Take the merge's lock and list the staged messages in batch_messages; returns how many they are."""
     cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
+    cursor.execute("set local work_mem = '256MB'")  # one merge at a time: a batch is sorted and joined in memory
     _run(cursor, "messages", topic, staging)
     messages, staged = _one(cursor, "select count(*)::int, coalesce(sum(staged_rows), 0)::bigint from batch_messages")
     if staged != copied_rows:
-        raise BatchRefused(f"{staging} holds {staged} rows, {copied_rows} were copied into it")
+        refusal = CopiedTwice if staged > copied_rows else BatchRefused
+        raise refusal(f"{staging} holds {staged} rows, {copied_rows} were copied into it")
     return int(messages)
 
 

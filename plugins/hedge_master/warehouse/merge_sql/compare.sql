@@ -1,6 +1,29 @@
--- Which rows must be written, with their USD close; rows that are stored already, value by value, are only counted.
--- Rates are looked up once for each currency and day of the rows that are written, not of all delivered.
-create temporary table written (
+-- What is stored already of the days that were delivered. Bars that differ are set aside with their new values, the others
+-- are only counted. The stored ones are fetched by message, along the key, whatever the planner thinks of the table.
+create temporary table stored_bars on commit drop as
+select
+    message.partition, message.kafka_offset, stored.day, stored.open, stored.high, stored.low, stored.close,
+    stored.volume, stored.provisional
+from batch_messages as message
+inner join market.prices as stored
+    on stored.symbol_id = message.symbol_id and stored.day between message.first_day and message.last_day
+where message.has_stored and message.known_rows is null;
+
+analyze stored_bars (partition, kafka_offset, day);
+
+-- Rates are looked up once for each currency and day of the batch.
+create temporary table batch_rates on commit drop as
+select quoted.currency, rates.day, rates.usd_per_unit, rates.rate_date
+from (
+    select currency, min(first_day) as first_day, max(last_day) as last_day from batch_messages
+    where currency is not null and known_rows is null and first_day is not null
+    group by currency
+) as quoted
+cross join lateral market.usd_rates(quoted.currency, quoted.first_day, quoted.last_day) as rates;
+
+analyze batch_rates;
+
+create temporary table changed_bars (
     symbol_id integer,
     day date,
     open double precision,
@@ -8,57 +31,38 @@ create temporary table written (
     low double precision,
     close double precision,
     volume bigint,
-    requested_at timestamptz,
     provisional boolean,
-    is_new boolean,
-    close_usd double precision,
-    fx_date date,
-    usd_missing text
+    requested_at timestamptz,
+    currency text
 ) on commit drop;
 
-with bars as (
+with compared as (
     select
-        message.symbol_id, message.currency, staged.day, staged.open, staged.high, staged.low, staged.close,
-        staged.volume, message.requested_at,
-        coalesce(staged.day > message.final_until, false) as provisional
+        message.symbol_id, staged.day, staged.open, staged.high, staged.low, staged.close, staged.volume,
+        coalesce(staged.day > message.final_until, false) as provisional, message.requested_at, message.currency,
+        (
+            staged.open, staged.high, staged.low, staged.close, staged.volume,
+            coalesce(staged.day > message.final_until, false)
+        ) is distinct from (
+            stored.open, stored.high, stored.low, stored.close, stored.volume, stored.provisional
+        ) as differs
     from STAGING as staged
     inner join batch_messages as message using (partition, kafka_offset)
-    left join superseded using (partition, kafka_offset, day)
+    inner join stored_bars as stored using (partition, kafka_offset, day)
     where
         staged.reason is null and message.known_rows is null and message.symbol_id is not null
-        and superseded.day is null
-),
-
-compared as materialized (
-    select
-        bars.*,
-        stored.symbol_id is null as is_new,
-        (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.provisional)
-        is distinct from (stored.open, stored.high, stored.low, stored.close, stored.volume, stored.provisional)
-        as differs
-    from bars
-    left join market.prices as stored on stored.symbol_id = bars.symbol_id and stored.day = bars.day
-),
-
-rates as materialized (
-    select pairs.currency, pairs.day, rate.usd_per_unit, rate.rate_date
-    from (select distinct currency, day from compared where differs) as pairs
-    cross join lateral market.usd_rate(pairs.currency, pairs.day) as rate
+        and (
+            not message.is_outdone
+            or (staged.partition, staged.kafka_offset, staged.day) not in (
+                select superseded.partition, superseded.kafka_offset, superseded.day from superseded
+            )
+        )
 ),
 
 differing as (
-    insert into written
-    select
-        compared.symbol_id, compared.day, compared.open, compared.high, compared.low, compared.close, compared.volume,
-        compared.requested_at, compared.provisional, compared.is_new, compared.close * rates.usd_per_unit, rates.rate_date,
-        case
-            when rates.usd_per_unit is not null then null
-            when compared.currency is null then 'unknown currency'
-            else 'no rate for ' || compared.currency
-        end
-    from compared
-    left join rates on rates.currency = compared.currency and rates.day = compared.day
-    where compared.differs
+    insert into changed_bars
+    select symbol_id, day, open, high, low, close, volume, provisional, requested_at, currency from compared
+    where differs
 )
 
 select count(*) filter (where not differs) as unchanged from compared

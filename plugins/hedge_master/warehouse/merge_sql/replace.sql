@@ -6,21 +6,27 @@ insert into market.price_revisions
 )
 select
     stored.symbol_id, stored.day, stored.open, stored.high, stored.low, stored.close, stored.volume, stored.close_usd,
-    stored.fx_date, stored.known_since, written.requested_at, stored.batch_id, %(batch_id)s,
+    stored.fx_date, stored.known_since, delivered.requested_at, stored.batch_id, %(batch_id)s,
     stored.provisional
-from written
-inner join market.prices as stored using (symbol_id, day)
-where not written.is_new;
+from changed_bars as delivered
+inner join market.prices as stored using (symbol_id, day);
 
 with changed as (
     update market.prices as stored
     set
-        provisional = written.provisional,
-        open = written.open, high = written.high, low = written.low, close = written.close, volume = written.volume,
-        close_usd = written.close_usd, fx_date = written.fx_date, usd_missing = written.usd_missing,
-        batch_id = %(batch_id)s, known_since = written.requested_at
-    from written
-    where not written.is_new and stored.symbol_id = written.symbol_id and stored.day = written.day
+        provisional = delivered.provisional,
+        open = delivered.open, high = delivered.high, low = delivered.low, close = delivered.close,
+        volume = delivered.volume,
+        close_usd = delivered.close * rates.usd_per_unit, fx_date = rates.rate_date,
+        usd_missing = case
+            when rates.usd_per_unit is not null then null
+            when delivered.currency is null then 'unknown currency'
+            else 'no rate for ' || delivered.currency
+        end,
+        batch_id = %(batch_id)s, known_since = delivered.requested_at
+    from changed_bars as delivered
+    left join batch_rates as rates using (currency, day)
+    where stored.symbol_id = delivered.symbol_id and stored.day = delivered.day
     returning 1
 )
 

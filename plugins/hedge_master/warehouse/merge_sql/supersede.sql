@@ -44,28 +44,25 @@ where
             and (refused.day is null or refused.reason = 'unknown_symbol')
     );
 
+update batch_messages as message set is_outdone = true
+from outdone
+where outdone.partition = message.partition and outdone.kafka_offset = message.kafka_offset;
+
 create temporary table superseded on commit drop as
 select staged.partition, staged.kafka_offset, staged.day
 from STAGING as staged
-where
-    staged.reason is null
-    and exists (
-        select from outdone
-        where
-            outdone.partition = staged.partition and outdone.kafka_offset = staged.kafka_offset
-            and staged.day between outdone.first_day and outdone.last_day
-    )
+inner join outdone
+    on outdone.partition = staged.partition and outdone.kafka_offset = staged.kafka_offset
+    and staged.day between outdone.first_day and outdone.last_day
+where staged.reason is null
 union
 -- Without a line in the ledger a bar itself still knows when its values were asked for.
 select staged.partition, staged.kafka_offset, staged.day
-from (
-    select distinct partition, kafka_offset from outdone
-) as late
-inner join batch_messages as message using (partition, kafka_offset)
+from batch_messages as message
 inner join STAGING as staged using (partition, kafka_offset)
 inner join market.prices as stored on stored.symbol_id = message.symbol_id and stored.day = staged.day
 where
-    staged.reason is null and stored.known_since > message.requested_at
+    message.is_outdone and message.has_stored and staged.reason is null and stored.known_since > message.requested_at
     and (staged.open, staged.high, staged.low, staged.close, staged.volume)
     is distinct from (stored.open, stored.high, stored.low, stored.close, stored.volume);
 
