@@ -167,4 +167,9 @@ def _bare(number: str) -> _Bare:
 
 def _as_stored(text: str) -> str:
     """Half of a surrogate pair is no character: a question mark stands in its place."""
-    return text.encode("utf-8", "replace").decode()
+    return one_mark(text.encode("utf-8", "replace").decode())
+
+
+def one_mark(text: str) -> str:
+    """Java and Python put one replacement character or several in the place of the same wrong bytes."""
+    return re.sub("\ufffd+", "\ufffd", text)

@@ -10,7 +10,7 @@ from itertools import islice
 import pyarrow
 import pytest
 from odd_answers import HEADERS, Answers, Sent
-from price_rules import Verdict, verdicts
+from price_rules import Verdict, one_mark, verdicts
 from pyspark.sql import SparkSession
 
 import stream_prices
@@ -74,7 +74,7 @@ def judged(spark: SparkSession, batch: Sequence[Sent]) -> dict[int, list[Verdict
     wanted = rows.select("kafka_offset", "day_text", "reason", *stream_prices.PRICES, "volume")
     found = defaultdict(list)
     for at, day, reason, *bar in zip(*wanted.toArrow().to_pydict().values(), strict=True):
-        found[at].append(Verdict(day, reason, None if reason else tuple(bar)))
+        found[at].append(Verdict(None if day is None else one_mark(day), reason, None if reason else tuple(bar)))
     return {at: sorted(verdicts, key=repr) for at, verdicts in found.items()}
 
 
