@@ -21,7 +21,6 @@ import pyarrow
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from hedge_master.ingestion.kept_messages import Kept, Place, read_again
 from hedge_master.ingestion.rejections import (
@@ -37,14 +36,13 @@ from hedge_master.ingestion.topics import TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import CopiedTwice, Counts, Delivery, lock_staging, merge_redriven
-from stream_prices import FIELDS, bars, copied, messages, staged, validated
+from stream_prices import AS_WRITTEN, BAR, FIELDS, bars, copied, messages, staged, validated
 
 APPLICATION = "hedge_master redrive_rejected"
 LIMIT = 50_000
 ROWS_PER_MERGE = 20_000
 BYTES_PER_MERGE = 32 * 1024 * 1024
 
-BAR = T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.values()])
 MOMENT = pyarrow.timestamp("us", tz="UTC")
 STORED = pyarrow.schema(
     {
@@ -95,13 +93,15 @@ def rows_again(spark: SparkSession, refused: Sequence[Message]) -> DataFrame:
     ]
     return (
         spark.createDataFrame(pyarrow.Table.from_pylist(rows, STORED))
-        .withColumn("bar", F.from_json("raw", BAR))
+        .withColumn("bar", F.from_json("raw", BAR, AS_WRITTEN))
         .withColumns({f"{column}_text": F.col(f"bar.`{name}`") for column, name in FIELDS.items()})
         .withColumns(
             {
                 "payload_hash": F.lit(None).cast("binary"),
                 "known_rows": F.lit(None).cast("int"),
                 "body": F.lit(None).cast("string"),
+                "is_json": F.lit(True),
+                "is_notice": F.lit(False),
                 # Rows that were refused for their payload's symbol, or for its days, are driven with the whole message.
                 "payload_symbol": F.col("symbol"),
                 "day_repeats": F.lit(False),

@@ -113,6 +113,8 @@ def _is_it(kept: Kept, place: Place) -> bool:
     """Whose message it is and when it was asked for, as the stream reads them from the headers."""
     told = {name: value.decode(errors="replace") for name, value in kept.headers if value is not None}
     symbol = told.get("symbol", None if kept.key is None else kept.key.decode(errors="replace"))
+    if symbol is not None:
+        symbol = symbol.replace("\0", "\ufffd")
     if symbol != place.symbol:
         return False
     if place.requested_at is None:
