@@ -51,9 +51,8 @@ PRICES = ("open", "high", "low", "close")
 NOTICES = ("Information", "Note", "Error Message")
 META_DATA = T.StructType([T.StructField("2. Symbol", T.StringType())])
 BAR = T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.values()])
-EARLIEST_DAY = date(
-    1900, 1, 1
-)  # what lies before is a program's idea of no date, and tables of weeks would begin there
+# What lies before is a program's idea of no date, and tables of weeks would begin there.
+EARLIEST_DAY = date(1900, 1, 1)
 # Beyond these no currency has a price, and the square or the dollar value of one may leave a double.
 SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e12
 NUMBERS = r"\A[-+.0-9eE]*\z"
