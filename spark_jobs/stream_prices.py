@@ -139,6 +139,8 @@ def bars(read: DataFrame) -> DataFrame:
     is_json, is_notice (of such a body), payload_symbol, day_text, open_text .. volume_text, bar (the fields as
     delivered), day_repeats (the payload names the day twice).
     """
+    # Else Spark reads on behind an error of syntax inside a bar, and makes a bar of what is left.
+    read.sparkSession.conf.set("spark.sql.json.enablePartialResults", "false")
     listed = read.withColumn("listed", _listed("body", PAYLOAD))
     answer = _first(F.col("listed"))
     series = answer["Time Series (Daily)"]
