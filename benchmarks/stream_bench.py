@@ -31,7 +31,7 @@ from hedge_master.local_stack.stack import Stack
 from hedge_master.sample_market.answers import COMPACT_ROWS
 
 TEMPLATES = 8
-WARM_UPS, WARM_UP_MESSAGES = 2, 50
+WARM_UPS, WARM_UP_MESSAGES = 2, 100
 RAW_COPIES = 5  # one takes a few tenths of a second
 LONGEST_SECONDS = 600
 # Numbers of symbols; those below are dealt to the loads as they come.
