@@ -72,7 +72,15 @@ def sums(url: str) -> dict[str, tuple[int, ...]]:
     with closing(psycopg2.connect(url)) as warehouse, warehouse.cursor() as cursor:
         summed = ", ".join(f"sum({column})::bigint" for column in columns)
         cursor.execute(f"select topic, {summed} from market.ingest_batches group by topic order by topic")
-        return {topic: values for topic, *values in cursor.fetchall()}
+        return {topic: tuple(values) for topic, *values in cursor.fetchall()}
+
+
+def in_words(values: tuple[int, ...] | None) -> str:
+    if values is None:
+        return "none"
+    messages, delivered, *classes = values
+    summed = " + ".join(f"{count} {name}" for count, name in zip(classes, CLASSES, strict=True))
+    return f"{messages} messages, {delivered} rows = {summed}"
 
 
 def one_of(url: str, query: str) -> Any:
@@ -108,7 +116,7 @@ def against_untouched(tortured: str, untouched: str) -> Iterator[Check]:
     """The accounts and every table are those of the warehouse that was left alone."""
     booked = sums(tortured)
     for topic, values in sums(untouched).items():
-        yield Check(f"accounts of {topic}", booked.get(topic), values)
+        yield Check(f"accounts of {topic}", in_words(booked.get(topic)), in_words(values))
     found = tables(tortured)
     for table, told in tables(untouched).items():
         yield Check(f"market.{table}", found.pop(table, None), told)

@@ -65,10 +65,9 @@ class Torture:
         for check in verdict:
             self._tell(str(check))
         passed = all(check.passed for check in verdict)
-        self._tell(
-            f"{'PASS' if passed else 'FAIL'}: {kills} kills in {self._rounds} rounds, seed {self._seed}, "
-            f"{time.monotonic() - began:.0f} s"
-        )
+        seconds = time.monotonic() - began
+        told = f"{kills} kills in {self._rounds} rounds, seed {self._seed}, {seconds:.0f} s"
+        self._tell(f"PASS: 0 lost, 0 doubled, {told}" if passed else f"FAIL: {told}")
         return passed
 
     def _publish(self) -> None:
@@ -101,6 +100,8 @@ class Torture:
         if not self._stage.unread():
             self._publish()
         point = f"in_merge {dice.randint(2, self._statements)}" if kill.point == "in_merge" else kill.point
+        if kill.victim == "worker" and not self._stage.driver.workers():
+            point = "in_copy"  # a new driver has none before
         moment = dice.uniform(0, self._merging_seconds)
         for _ in range(TRIES):
             self._stage.driver.begin(self._stage.url, f"torture/{self._rounds}")
