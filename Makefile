@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast torture
+.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -49,6 +49,9 @@ test: lint browser ## lint and all tests
 
 test-fast: setup ## unit, DAG, contract and dbt tests: no service is started
 	@$(BIN)/python -m pytest $(FAST)
+
+fuzz: setup ## 100,000 spoilt answers, judged by the stream and by plain Python (FUZZ_SEED=n: others)
+	@FUZZ_MESSAGES=100000 $(BIN)/python -m pytest -s tests/fuzz
 
 torture: KILLS ?= 50
 torture: SEED ?= 2020

@@ -73,10 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="hm-benchmark-")))
         make(home / "payloads", FEW if quick else MANY, TEMPLATES, date.fromisoformat(DAY))
-        stack = opened.enter_context(warehouse(home / "postgres"))
+        stack = opened.enter_context(warehouse(home / "postgres")).stack
         # First, since its warehouse has to be empty.
         planning = planning_figures(stack.settings)
-        kafka_servers = opened.enter_context(broker(home / "kafka"))
+        kafka_servers = opened.enter_context(broker(home / "kafka")).servers
         figures = [*publishing_figures(Bench(stack, kafka_servers, home / "payloads", home), quick), *planning]
     print(table(figures))
     return 0 if all(figure.passes for figure in figures) else 1

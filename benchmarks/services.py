@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
@@ -44,8 +45,24 @@ def stack_in(home: Path, **chosen: str) -> Stack:
     return Stack(load_settings(environ), environ, Folders(home))
 
 
+@dataclass(frozen=True)
+class Warehouse:
+    """A PostgreSQL server by its stack and its process id."""
+
+    stack: Stack
+    pid: int
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka by its addresses (HOST:PORT) and its process id."""
+
+    servers: str
+    pid: int
+
+
 @contextmanager
-def warehouse(home: Path) -> Iterator[Stack]:
+def warehouse(home: Path) -> Iterator[Warehouse]:
     """A PostgreSQL server with the migrated warehouse, its roles and databases."""
     stack = stack_in(home, HM_POSTGRES_PORT=str(free_ports(1)[0]))
     postgres.prepare(stack)
@@ -56,21 +73,22 @@ def warehouse(home: Path) -> Iterator[Stack]:
         except psycopg2.OperationalError:
             return False
 
-    with _running(postgres.server_command(stack), home / "postgres.log", answers, signal.SIGINT):
+    with running(postgres.server_command(stack), home / "postgres.log", answers, signal.SIGINT) as pid:
         postgres.ensure_roles_and_databases(stack)
         migrate(stack.settings)
-        yield stack
+        yield Warehouse(stack, pid)
 
 
 @contextmanager
-def broker(home: Path) -> Iterator[str]:
-    """A Kafka with our topics; its address."""
+def broker(home: Path) -> Iterator[Broker]:
+    """A Kafka with our topics."""
     ports = free_ports(2)
     stack = stack_in(home, HM_KAFKA_PORT=str(ports[0]), HM_KAFKA_CONTROLLER_PORT=str(ports[1]))
     kafka.prepare(stack)
-    with _running(kafka.server_command(stack), home / "kafka.log", lambda: kafka.answers(stack), signal.SIGTERM):
+    started = running(kafka.server_command(stack), home / "kafka.log", lambda: kafka.answers(stack), signal.SIGTERM)
+    with started as pid:
         ensure_topics(stack.settings)
-        yield stack.settings.kafka_servers
+        yield Broker(stack.settings.kafka_servers, pid)
 
 
 @contextmanager
@@ -78,12 +96,13 @@ def payload_server(folder: Path, log: Path, *options: str) -> Iterator[str]:
     """The payloads of `folder` (see payload_server.py for the options); its address."""
     (port,) = free_ports(1)
     command = (sys.executable, str(PAYLOAD_SERVER), str(folder), "--port", str(port), *options)
-    with _running(command, log, lambda: listens(port), signal.SIGTERM):
+    with running(command, log, lambda: listens(port), signal.SIGTERM):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, answers: Callable[[], bool], stop: signal.Signals) -> Iterator[None]:
+def running(command: Sequence[str], log: Path, answers: Callable[[], bool], stop: signal.Signals) -> Iterator[int]:
+    """A server by its command, from the moment that it answers; its process id. RuntimeError where it never does."""
     with log.open("w") as file:
         server = subprocess.Popen(command, stdout=file, stderr=file, cwd=log.parent)  # noqa: S603 (our own command)
     try:
@@ -92,7 +111,7 @@ def _running(command: Sequence[str], log: Path, answers: Callable[[], bool], sto
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{Path(command[0]).name} does not answer:\n{log_tail(log)}")
             time.sleep(0.1)
-        yield
+        yield server.pid
     finally:
         server.send_signal(stop)
         server.wait(DEADLINE_SECONDS)

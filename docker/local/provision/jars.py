@@ -1,9 +1,10 @@
-"""The jars of ivy.xml, fetched by the Ivy that pyspark bundles."""
+"""The jars of ivy.xml, or of another such file, fetched by the Ivy that pyspark bundles."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from provision.java import JAVA
@@ -15,25 +16,25 @@ IVY_SETTINGS = LOCAL_FILES / "ivysettings.xml"
 JARS = BUILD / "jars"
 
 
-def are_there() -> bool:
-    return is_done(JARS / ".made-from", hashed(IVY_FILE))
+def are_there(ivy_file: Path = IVY_FILE, folder: Path = JARS) -> bool:
+    return is_done(folder / ".made-from", hashed(ivy_file))
 
 
-def fetch(programs: Programs, environ: Mapping[str, str]) -> None:
+def fetch(programs: Programs, environ: Mapping[str, str], ivy_file: Path = IVY_FILE, folder: Path = JARS) -> None:
     """Into a folder beside, renamed when whole."""
     ivy = next((VENV / "lib").glob("python3.*/site-packages/pyspark/jars/ivy-*.jar"))
-    beside = BUILD / "jars.new"
+    beside = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     pattern = f"{beside}/[conf]/[artifact]-[revision].[ext]"
     programs.run(
-        "jars",
+        folder.name,
         [JAVA, *proxy_options(environ), "-jar", ivy, "-settings", IVY_SETTINGS,
-         "-cache", BUILD / "ivy", "-ivy", IVY_FILE, "-retrieve", pattern],
+         "-cache", BUILD / "ivy", "-ivy", ivy_file, "-retrieve", pattern],
         environ,
     )  # fmt: skip
-    (beside / ".made-from").write_text(hashed(IVY_FILE))
-    shutil.rmtree(JARS, ignore_errors=True)
-    beside.rename(JARS)
+    (beside / ".made-from").write_text(hashed(ivy_file))
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
 
 
 def proxy_options(environ: Mapping[str, str]) -> list[str]:

@@ -1,5 +1,5 @@
--- What is stored already of the days that were delivered. Bars that differ are set aside with their new values, the others
--- are only counted. The stored ones are fetched by message, along the key, whatever the planner thinks of the table.
+-- Of messages about days of which something is stored: bars that are new or differ are set aside, the others are only
+-- counted. The stored ones are fetched by message, along the key, whatever the planner thinks of the table.
 create temporary table stored_bars on commit drop as
 select
     message.partition, message.kafka_offset, stored.day, stored.open, stored.high, stored.low, stored.close,
@@ -23,7 +23,7 @@ cross join lateral market.usd_rates(quoted.currency, quoted.first_day, quoted.la
 
 analyze batch_rates;
 
-create temporary table changed_bars (
+create temporary table differing_bars (
     symbol_id integer,
     day date,
     open double precision,
@@ -33,13 +33,15 @@ create temporary table changed_bars (
     volume bigint,
     provisional boolean,
     requested_at timestamptz,
-    currency text
+    currency text,
+    is_new boolean
 ) on commit drop;
 
 with compared as (
     select
         message.symbol_id, staged.day, staged.open, staged.high, staged.low, staged.close, staged.volume,
         coalesce(staged.day > message.final_until, false) as provisional, message.requested_at, message.currency,
+        stored.day is null as is_new,
         (
             staged.open, staged.high, staged.low, staged.close, staged.volume,
             coalesce(staged.day > message.final_until, false)
@@ -48,9 +50,9 @@ with compared as (
         ) as differs
     from STAGING as staged
     inner join batch_messages as message using (partition, kafka_offset)
-    inner join stored_bars as stored using (partition, kafka_offset, day)
+    left join stored_bars as stored using (partition, kafka_offset, day)
     where
-        staged.reason is null and message.known_rows is null and message.symbol_id is not null
+        staged.reason is null and message.known_rows is null and message.has_stored
         and (
             not message.is_outdone
             or (staged.partition, staged.kafka_offset, staged.day) not in (
@@ -60,8 +62,8 @@ with compared as (
 ),
 
 differing as (
-    insert into changed_bars
-    select symbol_id, day, open, high, low, close, volume, provisional, requested_at, currency from compared
+    insert into differing_bars
+    select symbol_id, day, open, high, low, close, volume, provisional, requested_at, currency, is_new from compared
     where differs
 )
 

@@ -5,7 +5,7 @@ with weeks as (
     from (
         select symbol_id, day from written_days
         union all
-        select symbol_id, day from changed_bars
+        select symbol_id, day from differing_bars where not is_new
     ) as written
     group by symbol_id, week_start
 ),

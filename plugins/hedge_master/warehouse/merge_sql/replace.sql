@@ -8,8 +8,9 @@ select
     stored.symbol_id, stored.day, stored.open, stored.high, stored.low, stored.close, stored.volume, stored.close_usd,
     stored.fx_date, stored.known_since, delivered.requested_at, stored.batch_id, %(batch_id)s,
     stored.provisional
-from changed_bars as delivered
-inner join market.prices as stored using (symbol_id, day);
+from differing_bars as delivered
+inner join market.prices as stored using (symbol_id, day)
+where not delivered.is_new;
 
 with changed as (
     update market.prices as stored
@@ -24,9 +25,9 @@ with changed as (
             else 'no rate for ' || delivered.currency
         end,
         batch_id = %(batch_id)s, known_since = delivered.requested_at
-    from changed_bars as delivered
+    from differing_bars as delivered
     left join batch_rates as rates using (currency, day)
-    where stored.symbol_id = delivered.symbol_id and stored.day = delivered.day
+    where not delivered.is_new and stored.symbol_id = delivered.symbol_id and stored.day = delivered.day
     returning 1
 )
 

@@ -1,0 +1,52 @@
+"""Prints, as a JSON list, the `spark-submit` call of the DAG stream_prices, without what follows the program's name.
+
+A process of its own: loading a DAG takes Airflow, and the variables that it reads at its start.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from hedge_master.settings import REPO_ROOT
+
+DAG_ID = "stream_prices"
+LONGEST_SECONDS = 120
+
+
+def submit_command(environ: Mapping[str, str]) -> list[str]:
+    """What Airflow would call in that environment. Raises CalledProcessError where the DAG does not load."""
+    told = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, __file__],
+        env=environ,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    command: list[str] = json.loads(told.stdout.splitlines()[-1])
+    return command
+
+
+def _command() -> list[str]:
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    folder = REPO_ROOT / "dags"
+    bag = BundleDagBag(
+        dag_folder=str(folder / f"{DAG_ID}.py"),
+        safe_mode=False,
+        load_op_links=False,
+        bundle_path=folder,
+        bundle_name="dags-folder",
+    )
+    task: Any = bag.dags[DAG_ID].task_dict["merge_prices"]
+    task.application_args = []
+    command: list[str] = task._get_hook()._build_spark_submit_command(task.application)
+    return command
+
+
+if __name__ == "__main__":
+    print(json.dumps(_command()))
