@@ -77,8 +77,8 @@ def cost_table(works: Mapping[Work, Spent]) -> str:
     head = f"{'':<{width}}  {'rows':>9} {'wall s':>7} {'client':>7} {'Postgres':>8} {'broker':>7}  "
     head += f"{'read..copy':>10} {'merge':>7}  {'rows/CPU-s':>10} {'WAL MB':>7}"
     lines = [f"{'CPU seconds':<{width}}", head]
-    for name, spent in works.items():
-        cost = spent.cost
+    for name in (each for each in Work if each in works):
+        spent, cost = works[name], works[name].cost
         lines.append(
             f"{name:<{width}}  {spent.rows:>9,} {cost.wall:>7.1f} {cost.client:>7.2f} {cost.postgres:>8.2f} "
             f"{cost.broker:>7.2f}  {cost.cpu - spent.merge.cpu:>10.2f} {spent.merge.cpu:>7.2f}  "

@@ -51,9 +51,8 @@ PRICES = ("open", "high", "low", "close")
 NOTICES = ("Information", "Note", "Error Message")
 META_DATA = T.StructType([T.StructField("2. Symbol", T.StringType())])
 BAR = T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.values()])
-EARLIEST_DAY = date(
-    1900, 1, 1
-)  # what lies before is a program's idea of no date, and tables of weeks would begin there
+# What lies before is a program's idea of no date, and tables of weeks would begin there.
+EARLIEST_DAY = date(1900, 1, 1)
 # Beyond these no currency has a price, and the square or the dollar value of one may leave a double.
 SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e12
 NUMBERS = r"\A[-+.0-9eE]*\z"
@@ -140,6 +139,8 @@ def bars(read: DataFrame) -> DataFrame:
     is_json, is_notice (of such a body), payload_symbol, day_text, open_text .. volume_text, bar (the fields as
     delivered), day_repeats (the payload names the day twice).
     """
+    # Else Spark reads on behind an error of syntax inside a bar, and makes a bar of what is left.
+    read.sparkSession.conf.set("spark.sql.json.enablePartialResults", "false")
     listed = read.withColumn("listed", _listed("body", PAYLOAD))
     answer = _first(F.col("listed"))
     series = answer["Time Series (Daily)"]

@@ -29,7 +29,7 @@ def test_python_dbt_and_superset_know_the_same_measures() -> None:
 
 def test_the_stream_writes_the_columns_of_its_staging_tables(ingest: Connection) -> None:
     job = (REPO_ROOT / "spark_jobs" / "stream_prices.py").read_text()
-    declared, _, _ = job[job.index("STAGED = ") :].partition("\n)\n")
+    declared = job[job.index("STAGED = ") : job.index("KNOWN = ")]
     prices = ("open", "high", "low", "close")
     written = re.findall(r'StructField\("(\w+)"', declared)
     written[written.index("day") + 1 : written.index("day") + 1] = prices

@@ -55,6 +55,7 @@ SPOILT: dict[str, tuple[str, list[str | None]]] = {
     "a bar that is a list": (ANSWER % (GOOD, f"[{GOOD}]"), [None, "missing_or_not_a_number"]),
     "two answers in one": (ANSWER % (GOOD, GOOD) * 2, ["unparsable_json"]),
     "a page behind the answer": (ANSWER % (GOOD, GOOD) + "<html>", ["unparsable_json"]),
+    "a text without its end": ((ANSWER % (GOOD, GOOD)).replace('11"', "11\t", 1), ["unparsable_json"]),
     "single quotes": ((ANSWER % (GOOD, GOOD)).replace('"', "'"), ["unparsable_json"]),
     "more than a double holds in dollars": (ANSWER % (GOOD.replace("12", "1e308"), GOOD), ["price_out_of_scale", None]),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
@@ -73,7 +74,12 @@ def ensure_topics(settings: Settings) -> list[str]:
     ]
     if wanted:
         for created in admin.create_topics(wanted).values():
-            created.result(timeout=ADMIN_TIMEOUT_SECONDS)
+            try:
+                created.result(timeout=ADMIN_TIMEOUT_SECONDS)
+            except KafkaException as error:
+                # Made by somebody else meanwhile, or the list came from a broker that had not heard of it yet.
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
     return [line for topic in TOPICS if topic.name in existing for line in _differences(admin, settings, topic)]
 
 
