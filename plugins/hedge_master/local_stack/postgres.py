@@ -20,6 +20,7 @@ from hedge_master.local_stack.programs import run
 from hedge_master.local_stack.stack import LOCAL_FILES, Stack, StackError, installed_package
 
 SUPERUSER = "postgres"
+IDLE_LIMIT = "60s"  # of a transaction in which Airflow does nothing
 UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 
@@ -149,6 +150,9 @@ def ensure_roles_and_databases(stack: Stack) -> None:
             if database.name not in known:
                 _execute(session, "create database {} owner {}", database.name, database.owner)
             _execute(session, "revoke all on database {} from public", database.name)
+        # A scheduler that is killed leaves workers behind, which hold its connections, and with them the lock on the
+        # pools in which it died: no other scheduler could start a task until somebody found them.
+        _execute(session, f"alter database {{}} set idle_in_transaction_session_timeout = '{IDLE_LIMIT}'", "airflow")
         for role, _ in users:
             _execute(session, "grant connect, temporary on database {} to {}", WAREHOUSE_DATABASE, role)
 
