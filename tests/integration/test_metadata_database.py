@@ -36,5 +36,5 @@ def test_a_transaction_that_its_owner_has_left_open_ends_and_gives_its_locks_bac
         left.execute("select pg_advisory_xact_lock(1)")
         waiting.execute("set lock_timeout = '20s'")
         waiting.execute("select pg_advisory_xact_lock(1)")
-        with pytest.raises(psycopg2.OperationalError, match="closed the connection|idle-in-transaction timeout"):
+        with pytest.raises(psycopg2.OperationalError, match=r"closed the connection|idle-in-transaction timeout"):
             left.execute("select 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -128,12 +129,22 @@ def test_a_retry_of_the_run_buys_only_what_is_missing(producer: Producer, ledger
 
 
 def test_a_refused_key_ends_the_run_and_what_was_paid_for_is_kept(producer: Producer, ledger: Connection) -> None:
-    api = Api({"AAA": b'{"Time Series (Daily)": {}}', "BBB": KeyRefused("no")})
+    """AAA's answer is still on its way when BBB's call is refused; no further call is made."""
+
+    class Slow(Api):
+        def daily_prices(self, symbol: str, outputsize: str) -> Answer:
+            if symbol == "AAA":
+                sleep(0.5)
+            return super().daily_prices(symbol, outputsize)
+
+    good = b'{"Time Series (Daily)": {}}'
+    api = Slow({"AAA": good, "BBB": KeyRefused("no")} | {f"Z{number:02}": good for number in range(20)})
     with pytest.raises(KeyRefused):
         publish(api, producer, ledger, "run/key")
-    assert calls(ledger, "run/key")["BBB"][0] == "refused"
-    kept = calls(ledger, "run/key").get("AAA")
-    assert kept is None or kept[0] == "published"
+    outcomes = {symbol: outcome for symbol, (outcome, *_) in calls(ledger, "run/key").items()}
+    assert (outcomes["AAA"], outcomes["BBB"]) == ("published", "refused")
+    assert "asked" not in outcomes.values(), "whatever was in flight is settled"
+    assert len(api.asked) < 10
 
 
 def test_a_spent_day_leaves_the_rest_for_the_next_run(producer: Producer, ledger: Connection) -> None:

@@ -122,14 +122,19 @@ class _Publisher:
         self._told_at = time.monotonic()
 
     def publish(self, calls: Sequence[PlannedCall], settled_before: int) -> Published:
+        final: KeyRefused | PremiumOnly | None = None
         try:
             with InFlight(((uuid4(), call) for call in calls), self._ask, self._in_flight) as flight:
                 for ended in flight:
                     for (request_id, call), answered in ended:
-                        again = self._settle(answered, request_id, call)
+                        try:
+                            again = self._settle(answered, request_id, call)
+                        except (KeyRefused, PremiumOnly) as error:
+                            final = final or error  # no further call, but those in flight are paid for: settled as well
+                            continue
                         if again is not None:
                             flight.waiting.append((uuid4(), again))
-                    if self._report.spent:
+                    if self._report.spent or final:
                         flight.stop()
                     if not self._has_full:
                         possible = [(each, self._possible(call)) for each, call in flight.waiting]
@@ -139,6 +144,8 @@ class _Publisher:
         finally:
             # Whatever went wrong: what the broker takes of the answers that were paid for goes into the ledger.
             unconfirmed = self._producer.flush(FLUSH_SECONDS)
+        if final:
+            raise final
         self._report.left = len(flight.waiting)
         return self._checked(unconfirmed, len(calls) + settled_before, settled_before)
 
