@@ -20,6 +20,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 
 import pyarrow
+from confluent_kafka import KafkaException
 from psycopg2.extensions import connection as Connection
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -27,8 +28,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.streaming.query import StreamingQuery
 
-from hedge_master.ingestion.positions import check, read_positions
-from hedge_master.ingestion.topics import TOPICS, Topic
+from hedge_master.ingestion.positions import MessagesLost, check, read_positions
+from hedge_master.ingestion.topics import SYMBOL_CHARACTERS, TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import (
@@ -108,10 +109,12 @@ def messages(kafka: DataFrame, known: Known = ()) -> DataFrame:
         F.col("offset").alias("kafka_offset"),
         F.coalesce(F.octet_length("value"), F.lit(0)).alias("bytes"),
         F.unhex(F.sha2("value", 256)).alias("payload_hash"),
-        _storable(F.coalesce(header("symbol"), F.col("key").cast("string"))).alias("symbol"),
-        F.try_to_timestamp(header("requested_at")).alias("requested_at"),
-        F.try_to_timestamp(header("market_time")).alias("market_time"),
-        header("market_date").try_cast("date").alias("market_date"),
+        F.substring(_storable(F.coalesce(header("symbol"), F.col("key").cast("string"))), 1, SYMBOL_CHARACTERS).alias(
+            "symbol"
+        ),
+        _in_calendar(F.try_to_timestamp(header("requested_at"))).alias("requested_at"),
+        _in_calendar(F.try_to_timestamp(header("market_time"))).alias("market_time"),
+        _in_calendar(header("market_date").try_cast("date")).alias("market_date"),
         "value",
     )
     if known:
@@ -258,7 +261,8 @@ def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
         "partition",
         "kafka_offset",
         *[F.when(F.col("is_head"), F.col(column)).alias(column) for column in HEAD],
-        "day",
+        # A refused day stands in day_text: Spark's calendar reaches further than PostgreSQL's.
+        F.when(reason.isNull(), F.col("day")).alias("day"),
         *PRICES,
         "volume",
         reason.alias("reason"),
@@ -270,6 +274,11 @@ def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
 def _storable(text: Column) -> Column:
     """What PostgreSQL takes as text: UTF-8 without the character 0. Else one odd message would stop the stream."""
     return F.translate(F.make_valid_utf8(text), "\0", "\ufffd")
+
+
+def _in_calendar(moment: Column) -> Column:
+    """Null for a time that no message of ours has, and that PostgreSQL may not know."""
+    return F.when(F.year(moment).between(EARLIEST_DAY.year, 9999), moment)
 
 
 def copied(rows: DataFrame, url: str, table: str) -> int:
@@ -366,11 +375,17 @@ def main(argv: Sequence[str]) -> int:
     spark = SparkSession.builder.appName(APPLICATION).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     with tempfile.TemporaryDirectory(prefix="hm-checkpoint-") as checkpoint:
-        queries = [stream(spark, settings, topic, run_id, checkpoint) for topic in TOPICS]
-        broken = [error for error in map(ended, queries) if error is not None]
+        queries: list[StreamingQuery] = []
+        broken: list[Exception] = []
+        for topic in TOPICS:
+            try:
+                queries.append(stream(spark, settings, topic, run_id, checkpoint))
+            except (MessagesLost, KafkaException) as error:  # of this topic: the other one is read all the same
+                broken.append(error)
+        broken += [error for error in map(ended, queries) if error is not None]
     spark.stop()
     if broken:
-        raise ExceptionGroup(f"{len(broken)} of {len(queries)} topics failed", broken)
+        raise ExceptionGroup(f"{len(broken)} of {len(TOPICS)} topics failed", broken)
     return 0
 
 

@@ -99,9 +99,24 @@ def test_an_impossible_bar_is_refused_with_its_reason(
     assert all(kept.get(name) == value for name, value in (GOOD | changed).items() if value is not None)
 
 
+def test_what_postgres_has_no_room_for_does_not_reach_it(spark: SparkSession) -> None:
+    """Spark's years have seven digits and a sign. A symbol that fills a page would not fit into an index."""
+    far = only(judged(spark, message(payload({"-5000-01-01": GOOD}))))
+    assert (far.day, far.day_text, far.reason) == (None, "-5000-01-01", "impossible_date")
+    for name, told in (("market_date", "-5000-01-01"), ("requested_at", "-5000-01-01T00:00:00+00:00")):
+        headers = {"symbol": "AAA", "requested_at": "2026-01-02T03:04:05+00:00", "market_date": "2020-06-12"}
+        row = only(judged(spark, message(payload({"2020-06-12": GOOD}), headers=headers | {name: told})))
+        assert (row[name], row.reason) == (None, "message_without_headers")
+    long = {"symbol": "A" * 5000, "requested_at": "2026-01-02T03:04:05+00:00", "market_date": "2020-06-12"}
+    assert only(judged(spark, message(payload({"2020-06-12": GOOD}), headers=long))).symbol == "A" * 64
+
+
 def test_one_bad_row_does_not_cost_its_payload(spark: SparkSession) -> None:
     rows = judged(spark, message(payload({"2020-06-11": GOOD | {"4. close": "-1"}, "2020-06-12": GOOD}))).collect()
-    assert {(str(row.day), row.reason) for row in rows} == {("2020-06-11", "price_not_positive"), ("2020-06-12", None)}
+    assert {(str(row.day), row.day_text, row.reason) for row in rows} == {
+        ("None", "2020-06-11", "price_not_positive"),
+        ("2020-06-12", None, None),
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,7 +150,7 @@ def test_a_day_named_twice_in_one_payload_is_refused_both_times_and_the_others_s
         f'{{"2020-06-11": {bar}, "2020-06-12": {bar}, "2020-06-12": {bar}}}}}'
     ).encode()
     rows = judged(spark, message(body)).collect()
-    assert sorted((str(row.day), row.reason) for row in rows if row.reason) == [("2020-06-12", "duplicate_date")] * 2
+    assert sorted((row.day_text, row.reason) for row in rows if row.reason) == [("2020-06-12", "duplicate_date")] * 2
     assert [str(row.day) for row in rows if row.reason is None] == ["2020-06-11"]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from hedge_master.ingestion.adoption import SMALL_FETCHES
-from hedge_master.ingestion.topics import ERRORS_ONLY
+from hedge_master.ingestion.topics import ERRORS_ONLY, SYMBOL_CHARACTERS
 from hedge_master.settings import Settings
 
 TIMEOUT_SECONDS = 30
@@ -114,7 +114,7 @@ def _is_it(kept: Kept, place: Place) -> bool:
     told = {name: value.decode(errors="replace") for name, value in kept.headers if value is not None}
     symbol = told.get("symbol", None if kept.key is None else kept.key.decode(errors="replace"))
     if symbol is not None:
-        symbol = symbol.replace("\0", "\ufffd")
+        symbol = symbol.replace("\0", "\ufffd")[:SYMBOL_CHARACTERS]  # as the stream reads it
     if symbol != place.symbol:
         return False
     if place.requested_at is None:

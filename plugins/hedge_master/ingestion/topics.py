@@ -18,6 +18,7 @@ RETENTION = timedelta(days=90)
 ADMIN_TIMEOUT_SECONDS = 30
 ERRORS_ONLY = 3  # syslog level; librdkafka reports its own clean-up at a higher one
 SCHEMA_VERSION = "1"
+SYMBOL_CHARACTERS = 64  # of a message's symbol that are read: the longest have 12, and an index has no room for a page
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from datetime import date
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
+
 # Expects a temporary table touched (symbol_id, day); changes only what differs, and marks its weeks.
 REPRICE = """
 with priced as (
@@ -48,6 +50,7 @@ select (select count(*) from repriced), (select count(*) from marked)
 
 def reprice_after_rates(cursor: Cursor, rates: Sequence[tuple[str, date]]) -> int:
     """Look up anew the bars that (currency, date) rates can reach: their day and the 7 days after; how many changed."""
+    _wait_for_merges(cursor)
     cursor.execute("create temporary table new_rates (currency text, rate_date date) on commit drop")
     execute_values(cursor, "insert into new_rates values %s", rates, page_size=10_000)
     cursor.execute(
@@ -67,12 +70,18 @@ def reprice_after_rates(cursor: Cursor, rates: Sequence[tuple[str, date]]) -> in
 
 def reprice_symbols(cursor: Cursor, symbols: Sequence[str]) -> int:
     """Look up anew all bars of symbols whose currency was another one than believed; how many changed."""
+    _wait_for_merges(cursor)
     cursor.execute(
         """create temporary table touched on commit drop as
         select symbol_id, day from market.prices inner join market.symbols using (symbol_id) where symbol = any(%s)""",
         (list(symbols),),
     )
     return _reprice(cursor)
+
+
+def _wait_for_merges(cursor: Cursor) -> None:
+    """A merge that has looked up its rates before these, and commits behind us, keeps dollars that nobody mends."""
+    cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
 
 
 def _reprice(cursor: Cursor) -> int:
