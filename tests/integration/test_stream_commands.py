@@ -63,4 +63,5 @@ def test_a_broker_that_does_not_answer_is_one_line(
     nobody = broker.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:9"})
     told = hm(nobody, warehouse_settings, "show")
     assert told.returncode == 1
-    assert told.stderr.splitlines()[-1].startswith("hm: Kafka does not answer")
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("hm: Kafka does not answer")

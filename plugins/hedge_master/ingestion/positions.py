@@ -11,12 +11,13 @@ from confluent_kafka.admin import AdminClient
 from psycopg2.extensions import connection as Connection
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
-from hedge_master.ingestion.topics import ERRORS_ONLY, Topic
+from hedge_master.ingestion.topics import Topic
 from hedge_master.settings import Settings
 
 TIMEOUT_SECONDS = 15
 SLACK_SECONDS = 5  # the client tells of its own timeout, a moment after it
 MOST_NAMED = 10
+SILENT = 0  # what fails here is raised, and told once
 ELECTING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
@@ -87,10 +88,12 @@ def read_positions(settings: Settings, warehouse: Connection, topic: Topic) -> P
         rows = cursor.fetchall()
     stored = {partition: offset for partition, offset, _ in rows}
     known_ids = {topic_id for *_, topic_id in rows if topic_id is not None}
-    admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": ERRORS_ONLY})
+    admin = AdminClient({"bootstrap.servers": settings.kafka_servers, "log_level": SILENT})
     (described,) = admin.describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT_SECONDS).values()
     description = described.result(timeout=TIMEOUT_SECONDS + SLACK_SECONDS)
-    consumer = Consumer({"bootstrap.servers": settings.kafka_servers, "group.id": "hedge-master-positions"})
+    consumer = Consumer(
+        {"bootstrap.servers": settings.kafka_servers, "group.id": "hedge-master-positions", "log_level": SILENT}
+    )
     try:
         partitions = {}
         for each in description.partitions:
