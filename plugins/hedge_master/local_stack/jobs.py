@@ -53,6 +53,10 @@ def _topics(stack: Stack) -> bool:
     return True
 
 
+# A migration holds its lock in a transaction that does nothing else, for as long as it takes.
+NO_IDLE_LIMIT = {"PGOPTIONS": "-c idle_in_transaction_session_timeout=0"}
+
+
 def _airflow_metadata(stack: Stack) -> bool:
     secrets = [stack.secret(f"AIRFLOW_{user.upper()}_PASSWORD") for user, _, _ in USERS]
     versions = [version("apache-airflow"), version("apache-airflow-providers-fab")]
@@ -64,7 +68,7 @@ def _airflow_metadata(stack: Stack) -> bool:
         stack,
         "airflow-metadata",
         [PYTHON, "-m", "hedge_master.local_stack.airflow_bootstrap"],
-        airflow_environment(stack) | passwords,
+        airflow_environment(stack) | passwords | NO_IDLE_LIMIT,
     )
     mark_done(stack.folders, "airflow-metadata", inputs)
     return True
