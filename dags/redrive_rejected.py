@@ -22,7 +22,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import DAG, Param, task
 
 from hedge_master.alerts.notifier import RunFailed
-from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, START, Tag
+from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, SPARK_CONF, START, Tag
 from hedge_master.settings import REPO_ROOT, load_settings
 
 settings = load_settings()
@@ -92,12 +92,7 @@ with DAG(
         ],
         name="hedge_master redrive_rejected",
         driver_memory=settings.spark_driver_memory,
-        conf={
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.sql.shuffle.partitions": "2",
-            "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
-        },
+        conf=SPARK_CONF,
     )
 
     @task

@@ -23,6 +23,7 @@ from hedge_master.orchestration.wiring import (
     DEFAULTS,
     PRICE_HISTORY_PUBLISHED,
     PRICES_MERGED,
+    SPARK_CONF,
     START,
     Tag,
 )
@@ -57,11 +58,6 @@ with DAG(
         name="hedge_master stream_prices",
         jars=str(settings.spark_jars / "*.jar"),
         driver_memory=settings.spark_driver_memory,
-        conf={
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.sql.shuffle.partitions": "2",
-            "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
-        },
+        conf=SPARK_CONF,
         outlets=[PRICES_MERGED],
     )

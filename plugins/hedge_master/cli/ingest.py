@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from hedge_master.cli import ingest_tables
+from hedge_master.cli.output import Format, Output, print_json
 from hedge_master.ingestion.budget import BudgetState, Limits, SharedBudget
 from hedge_master.ingestion.coming_run import ComingRun, coming_daily, coming_history
 from hedge_master.ingestion.market_date import RunTimes, market_moment
@@ -25,16 +24,6 @@ from hedge_master.warehouse.connection import connect
 APPLICATION = "hm ingest"
 
 app = typer.Typer(no_args_is_help=True, help="What is to be asked of Alpha Vantage, and why.")
-
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-Output = Annotated[Format, typer.Option("--format", help="How to print it.")]
 
 
 @app.command(epilog="Example: hm ingest plan --limit 50")
@@ -51,7 +40,7 @@ def plan(
             "backfill_price_history": coming_history(warehouse, limits, budget),
         }
     if output is Format.JSON:
-        _print_json({"budget": dataclasses.asdict(budget)} | {dag_id: _run(run, limit) for dag_id, run in runs.items()})
+        print_json({"budget": dataclasses.asdict(budget)} | {dag_id: _run(run, limit) for dag_id, run in runs.items()})
         return
     console = Console(markup=False)  # an API's text may hold [brackets]
     console.print(ingest_tables.costs(runs, budget))
@@ -75,7 +64,7 @@ def symbol(
         if explain:
             why = verdict(warehouse, about, coming_daily(warehouse, _market_moment(settings), *_budget(settings)))
     if output is Format.JSON:
-        _print_json(dataclasses.asdict(about) | ({"today": dataclasses.asdict(why)} if why else {}))
+        print_json(dataclasses.asdict(about) | ({"today": dataclasses.asdict(why)} if why else {}))
         return
     console = Console(markup=False)
     console.print(ingest_tables.facts(about, why))
@@ -105,13 +94,3 @@ def _run(run: ComingRun, limit: int) -> dict[str, Any]:
     cost = dataclasses.asdict(run.cost)
     stalest = [dataclasses.asdict(call) for call in run.calls[:limit]]
     return {"symbols": len(run.calls), "split_calls": run.split_calls} | cost | {"stalest": stalest}
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in JSON")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from datetime import date, datetime
-from enum import StrEnum
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from hedge_master.cli.output import Format, Output, print_json
 from hedge_master.ingestion import rejections
 from hedge_master.ingestion.rejections import Choice, Rejection
 from hedge_master.local_stack.airflow_api import AirflowApi, Run
@@ -29,17 +28,9 @@ SECONDS_BETWEEN_QUESTIONS = 0.5
 app = typer.Typer(no_args_is_help=True, help="What the stream refused, why, and another try after a fix.")
 
 
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 Reason = Annotated[str | None, typer.Option(help="Only this reason, such as unknown_symbol.")]
 Symbol = Annotated[str | None, typer.Option(help="Only this symbol, as the API calls it.")]
 Batch = Annotated[int | None, typer.Option(min=1, help="Only what this batch refused first or last.")]
-Output = Annotated[Format, typer.Option("--format", help="How to print it.")]
 
 
 @app.command("list", epilog="Example: hm rejected list --symbol IBM")
@@ -48,7 +39,7 @@ def list_(reason: Reason = None, symbol: Symbol = None, batch: Batch = None, out
     with connect(load_settings().required("warehouse_ingest_url"), APPLICATION) as warehouse:
         counts = rejections.by_reason(warehouse, Choice(reason, symbol, batch))
     if output is Format.JSON:
-        _print_json([dataclasses.asdict(each) for each in counts])
+        print_json([dataclasses.asdict(each) for each in counts])
     elif not counts:
         typer.echo("nothing was refused")
     else:
@@ -83,7 +74,7 @@ def show(
             found = rejections.newest(warehouse, Choice(reason, symbol, batch), limit)
             runs = {}
     if output is Format.JSON:
-        _print_json([dataclasses.asdict(each) | {"state": each.state} for each in found])
+        print_json([dataclasses.asdict(each) | {"state": each.state} for each in found])
     elif rejection is not None:
         Console(markup=False, soft_wrap=True).print(_story(found[0], runs))
     elif not found:
@@ -175,13 +166,3 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
-
-
-def _print_json(value: list[dict[str, Any]]) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in JSON")

@@ -43,11 +43,10 @@ def accept_loss_(
     for topic in TOPICS:
         with connect(settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
             positions = read_positions(settings, warehouse, topic)
-            is_lost = positions.is_another or any(each.expired for each in positions.partitions.values())
             symbols = [symbol for _, symbol in lost_calls(warehouse, positions)]
-            if is_lost and yes:
+            if positions.has_losses and yes:
                 accept_loss(warehouse, positions)
-        if not is_lost:
+        if not positions.has_losses:
             typer.echo(f"{topic.name}: nothing is lost")
             continue
         named = ": " + ", ".join(symbols) if symbols else ""

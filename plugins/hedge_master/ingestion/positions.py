@@ -69,6 +69,15 @@ class Positions:
         return is_renewed or any(each.start > each.end for each in self.partitions.values())
 
     @property
+    def expired(self) -> dict[int, Partition]:
+        """The partitions of which the retention has deleted what was not read."""
+        return {number: each for number, each in self.partitions.items() if each.expired}
+
+    @property
+    def has_losses(self) -> bool:
+        return self.is_another or bool(self.expired)
+
+    @property
     def unread(self) -> int:
         """Messages that wait; all of them where the topic is another one."""
         if self.is_another:
@@ -142,9 +151,8 @@ def check(positions: Positions, warehouse: Connection) -> None:
             f"{name} is not the topic that the warehouse has read: it was deleted and created anew, or lost its end. "
             f"What the old one held unread is lost{symbols}. {ADVICE}"
         )
-    expired = {number: each for number, each in positions.partitions.items() if each.expired}
-    if expired:
-        places = ", ".join(f"[{number}] {each.start} to {each.first - 1}" for number, each in expired.items())
+    if positions.expired:
+        places = ", ".join(f"[{number}] {each.start} to {each.first - 1}" for number, each in positions.expired.items())
         symbols = _named(lost_calls(warehouse, positions))
         raise MessagesLost(
             f"{name}: the retention has deleted offsets before they were read: {places}{symbols}. {ADVICE}"

@@ -31,6 +31,14 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
 }
 
+# Of every Spark job: no page of its own, few and large pieces of work.
+SPARK_CONF = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+}
+
 
 class Tag(StrEnum):
     """All tags there are; a test holds every DAG to them."""

@@ -1,0 +1,31 @@
+"""How a command prints its answer: as a table for the eye, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Format(StrEnum):
+    """How the answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Output = Annotated[Format, typer.Option("--format", help="How to print it.")]
+
+
+def print_json(value: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Dates and times in ISO 8601. Raises TypeError for what has no place in JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
