@@ -9,10 +9,7 @@ See docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
@@ -23,6 +20,7 @@ from make_payloads import make
 from planning import planning_seconds
 from publishing import Bench
 from publishing_task import DAY
+from running import end_as_ctrl_c, say
 from services import broker, warehouse
 
 from hedge_master.settings import Settings
@@ -38,12 +36,12 @@ NOISE_MEGABYTES = 25  # two runs of the same size differ by as much
 def publishing_figures(bench: Bench, quick: bool) -> list[Figure]:
     """Budget, memory and calls. Megabytes are those above a task that does nothing."""
     empty = bench.empty_task_megabytes()
-    _say(f"an empty task: {empty:.0f} MB at its peak")
+    say(f"an empty task: {empty:.0f} MB at its peak")
     bench.run("warm-up", WARM_UP)
     figures = []
     for symbols in (FEW,) if quick else (FEW, MANY):
         plain = bench.run(f"publish-{symbols}", symbols)
-        _say(f"{symbols:,} symbols: {plain}")
+        say(f"{symbols:,} symbols: {plain}")
         figures += [
             Figure(f"share of the budget used, {symbols:,} symbols", plain.budget_share, "at least", 0.95, ""),
             Figure(f"peak memory, {symbols:,} symbols", plain.peak_megabytes - empty, "at most", 150, "MB"),
@@ -52,7 +50,7 @@ def publishing_figures(bench: Bench, quick: bool) -> list[Figure]:
         growth = figures[-1].measured - figures[1].measured
         figures.append(Figure(f"memory of {MANY:,} beyond {FEW:,} symbols", growth, "at most", NOISE_MEGABYTES, "MB"))
     killed = bench.run("kills", FEW, FAULTS, KILLS)
-    _say(f"{FEW:,} symbols, faults and kills: {killed}")
+    say(f"{FEW:,} symbols, faults and kills: {killed}")
     return [
         *figures,
         Figure("peak memory, resumed after a kill", killed.peak_megabytes - empty, "at most", 150, "MB"),
@@ -61,7 +59,7 @@ def publishing_figures(bench: Bench, quick: bool) -> list[Figure]:
 
 
 def planning_figures(settings: Settings) -> list[Figure]:
-    _say("planning")
+    say("planning")
     return [Figure(name, seconds, "at most", 2.0, "s") for name, seconds in planning_seconds(settings).items()]
 
 
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{FEW:,} symbols only")
     quick = parser.parse_args(argv).quick
-    signal.signal(signal.SIGTERM, _end)
+    end_as_ctrl_c()
     with ExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="hm-benchmark-")))
         make(home / "payloads", FEW if quick else MANY, TEMPLATES, date.fromisoformat(DAY))
@@ -80,15 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures = [*publishing_figures(Bench(stack, kafka_servers, home / "payloads", home), quick), *planning]
     print(table(figures))
     return 0 if all(figure.passes for figure in figures) else 1
-
-
-def _end(_number: int, _frame: object) -> None:
-    """Ends as Ctrl-C does: what was started is stopped."""
-    raise KeyboardInterrupt
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

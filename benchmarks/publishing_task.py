@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypedDict
 
-from hedge_master.settings import REPO_ROOT
+from dag_tasks import task_of
 
 DAG_ID = "backfill_price_history"
 DAY = "2020-06-12"
@@ -29,18 +29,9 @@ class Told(TypedDict):
 
 def load_task_process() -> Any:
     """What `airflow.sdk.execution_time.task_runner.parse` does before a task is run."""
-    from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk.execution_time import task_runner
 
-    folder = REPO_ROOT / "dags"
-    bag = BundleDagBag(
-        dag_folder=str(folder / f"{DAG_ID}.py"),
-        safe_mode=False,
-        load_op_links=False,
-        bundle_path=folder,
-        bundle_name="dags-folder",
-    )
-    return bag.dags[DAG_ID].task_dict["publish_payloads"], task_runner
+    return task_of(DAG_ID, "publish_payloads"), task_runner
 
 
 def publish(run_id: str, symbols: int) -> dict[str, int]:

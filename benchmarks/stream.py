@@ -8,16 +8,14 @@ cost and a line a figure. Exit code 1 where a figure misses its limit. See docs/
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 from figures import table
+from running import end_as_ctrl_c, say
 from stream_bench import FEW, MANY, StreamBench
 from stream_figures import cost_table, figures
 
@@ -32,25 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"{FEW.messages:,} full messages at a time, not {MANY.messages:,}; growth to {FEW.stored:,} rows",
     )
     size = FEW if parser.parse_args(argv).quick else MANY
-    signal.signal(signal.SIGTERM, _end)
+    end_as_ctrl_c()
     with ExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="hm-benchmark-")))
-        bench = opened.enter_context(StreamBench.started(home, DAY, size, _say))
+        bench = opened.enter_context(StreamBench.started(home, DAY, size, say))
         bench.run_all()
     print(cost_table(bench.works))
     print()
     lines = figures(bench.works, size.stored)
     print(table(lines))
     return 0 if all(each.passes for each in lines) else 1
-
-
-def _end(_number: int, _frame: object) -> None:
-    """Ends as Ctrl-C does: what was started is stopped."""
-    raise KeyboardInterrupt
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

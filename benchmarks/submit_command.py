@@ -9,9 +9,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
 
-from hedge_master.settings import REPO_ROOT
+from dag_tasks import task_of
 
 DAG_ID = "stream_prices"
 LONGEST_SECONDS = 120
@@ -32,17 +31,7 @@ def submit_command(environ: Mapping[str, str]) -> list[str]:
 
 
 def _command() -> list[str]:
-    from airflow.dag_processing.dagbag import BundleDagBag
-
-    folder = REPO_ROOT / "dags"
-    bag = BundleDagBag(
-        dag_folder=str(folder / f"{DAG_ID}.py"),
-        safe_mode=False,
-        load_op_links=False,
-        bundle_path=folder,
-        bundle_name="dags-folder",
-    )
-    task: Any = bag.dags[DAG_ID].task_dict["merge_prices"]
+    task = task_of(DAG_ID, "merge_prices")
     task.application_args = []
     command: list[str] = task._get_hook()._build_spark_submit_command(task.application)
     return command
