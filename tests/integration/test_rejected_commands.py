@@ -14,6 +14,7 @@ from click.testing import Result
 from market_rows import all_of
 from psycopg2.extensions import connection as Connection
 from rejection_rows import refuse
+from rich.console import ConsoleDimensions
 from typer.testing import CliRunner
 
 from hedge_master.cli.main import app
@@ -81,6 +82,16 @@ def test_open_rejections_of_a_symbol_come_first(hm: Hm) -> None:
     ]
     assert len(told(hm("show", "--limit", "1", "--format", "json"))) == 1
     assert "2020-06-11" in hm("show", "--reason", "unknown_symbol").stdout
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_list_fits_a_terminal_of_80_columns(hm: Hm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was delivered is cut; what names a rejection is not."""
+    monkeypatch.setattr("rich.console.Console.size", ConsoleDimensions(80, 25))
+    (line,) = [line for line in hm("show", "--symbol", "AAA").stdout.splitlines() if "2020-06-12" in line]
+    assert line.split()[1:6] == ["AAA", "2020-06-12", "price_not_positive", "open", "3"]
+    assert line.rstrip().endswith("…")
+    assert len(line) <= 80
 
 
 @pytest.mark.usefixtures("refused")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from hedge_master.cli.output import plain_table
 from hedge_master.ingestion.budget import BudgetState
 from hedge_master.ingestion.coming_run import ComingRun
 from hedge_master.ingestion.plan import PlannedCall
@@ -17,7 +18,7 @@ NONE = "–"
 
 def costs(runs: Mapping[str, ComingRun], budget: BudgetState) -> Table:
     """DAG id -> what its next run would cost; the state of the day's budget is the caption."""
-    table = _table("If the runs started now")
+    table = plain_table("If the runs started now")
     table.add_column("DAG", no_wrap=True)
     for title in ("Symbols", "Prices", "Splits", "Calls"):
         table.add_column(title, justify="right")
@@ -35,7 +36,7 @@ def costs(runs: Mapping[str, ComingRun], budget: BudgetState) -> Table:
 
 def stalest(calls: Sequence[PlannedCall], total: int) -> Table:
     """The first calls of the daily run, in the order of asking."""
-    table = _table(f"The {len(calls):,} stalest of {total:,} symbols, in the order of asking")
+    table = plain_table(f"The {len(calls):,} stalest of {total:,} symbols, in the order of asking")
     table.add_column("#", justify="right")
     for title in ("Symbol", "Answer", "Last bar"):
         table.add_column(title, no_wrap=True)
@@ -47,7 +48,7 @@ def stalest(calls: Sequence[PlannedCall], total: int) -> Table:
 
 def facts(about: Story, why: Verdict | None) -> Table:
     """What is stored of a symbol, and whether it is asked for today."""
-    table = _table(f"{about.symbol}: {about.name}")
+    table = plain_table(f"{about.symbol}: {about.name}")
     table.show_header = False
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -63,7 +64,7 @@ def facts(about: Story, why: Verdict | None) -> Table:
 
 def ledger(about: Story) -> Table:
     """The newest calls about a symbol."""
-    table = _table(f"The newest {len(about.calls)} calls" if about.calls else "No call was made about it yet")
+    table = plain_table(f"The newest {len(about.calls)} calls" if about.calls else "No call was made about it yet")
     for title in ("Asked (UTC)", "Call"):
         table.add_column(title, no_wrap=True)
     table.add_column("What became of it")
@@ -83,18 +84,6 @@ def _became(call: Call) -> str:
     if call.first_bar:
         parts.append(f"{call.first_bar} to {call.last_bar}")
     return ", ".join([*parts, *(each for each in (call.place, call.error) if each)])
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        caption_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-        header_style="bold underline",
-        pad_edge=False,
-    )
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hedge_master.cli.output import Format, Output, print_json
+from hedge_master.cli.output import Format, Output, plain_table, print_json
 from hedge_master.ingestion import rejections
 from hedge_master.ingestion.rejections import Choice, Rejection
 from hedge_master.local_stack.airflow_api import AirflowApi, Run
@@ -43,7 +43,7 @@ def list_(reason: Reason = None, symbol: Symbol = None, batch: Batch = None, out
     elif not counts:
         typer.echo("nothing was refused")
     else:
-        table = _table("What was refused", "Reason")
+        table = plain_table("What was refused", "Reason")
         for title in ("Open", "Of them gone from Kafka", "Resolved", "Seen"):
             table.add_column(title, justify="right")
         table.add_column("Last seen (UTC)", no_wrap=True)
@@ -122,9 +122,11 @@ def _ended(api: AirflowApi, run_id: str) -> Run:
 
 
 def _listed(found: list[Rejection]) -> Table:
-    table = _table(f"The {len(found):,} that came last", "ID", "Symbol", "Day", "Reason", "State")
+    table = plain_table(f"The {len(found):,} that came last", "ID", "Symbol", "Day", "Reason", "State")
     table.add_column("Seen", justify="right")
-    table.add_column("As delivered", no_wrap=True, overflow="ellipsis")
+    # It takes what is left of the line: else all columns shrink alike, and the ID is the first to go.
+    table.add_column("As delivered", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.expand = True
     for each in found:
         shown = (each.symbol or "–", each.day or "whole message", each.reason, each.state, f"{each.seen:,}")
         table.add_row(str(each.rejection_id), *shown, each.raw or "")
@@ -159,10 +161,3 @@ def _story(told: Rejection, runs: dict[int, str]) -> Table:
 
 def _moment(value: datetime | None) -> str:
     return "not told" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from hedge_master.cli.output import plain_table
 from hedge_master.ingestion.positions import accept_loss, lost_calls, read_positions
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.operations.stream_state import StreamState, read_state
@@ -55,9 +56,7 @@ def accept_loss_(
 
 
 def _partitions(state: StreamState) -> Table:
-    table = Table(title="The stream", title_justify="left")
-    for column in ("Topic", "Partition"):
-        table.add_column(column, no_wrap=True)
+    table = plain_table("The stream", "Topic", "Partition")
     for column in ("Oldest", "Next to read", "End", "Unread"):
         table.add_column(column, justify="right")
     for positions in state.positions:
