@@ -38,8 +38,8 @@ Kind = Literal["daily", "history"]
 @dataclass(frozen=True)
 class PlannedCall:
     """One symbol of a plan. `last_bar`: the newest bar that was known; `session`: the newest session that its market
-    had closed, None where no calendar tells; `awaited`: nobody in it had a bar of that session yet. `follows_compact`:
-    the run has the symbol's compact answer already."""
+    had closed, None where no calendar tells; `awaited`: nobody in it had a bar of that session yet. `asks_splits`: its
+    splits are asked for too, before. `follows_compact`: the run has the symbol's compact answer already."""
 
     symbol: str
     outputsize: str
@@ -47,6 +47,7 @@ class PlannedCall:
     last_bar: date | None = None
     session: date | None = None
     awaited: bool = False
+    asks_splits: bool = False
     follows_compact: bool = False
 
 
@@ -116,7 +117,7 @@ def write_plan(
                 cost.ends_at,
             ),
         )
-        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited"
+        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited, asks_splits"
         rows = io.StringIO()
         csv.writer(rows).writerows(
             (
@@ -128,6 +129,7 @@ def write_plan(
                 each.last_bar,
                 each.session,
                 each.awaited,
+                each.asks_splits,
             )
             for position, each in enumerate(calls)
         )
@@ -164,7 +166,8 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
     """
     with warehouse.cursor() as cursor:
         cursor.execute(
-            f"""select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
+            f"""select symbol, outputsize, reason, last_bar, session, awaited, asks_splits
+            from market.planned_calls as planned
             inner join market.ingest_runs as runs using (run_id)
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
                 and not exists (select from market.api_calls as calls where {ANSWERS_PLANNED})

@@ -111,7 +111,7 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
     run, kind_is_history = run_id(), run_id().startswith("backfill_price_history/")
     with alpha_vantage() as client, warehouse() as calls, warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
-        _sync_splits(client, calls, connection, shared.state().left, (first, until))
+        _sync_splits(client, calls, connection, (first, until))
         waiting = plan.unsettled(connection, run, first, until)
         connection.commit()
         settled = until - first - len(waiting)
@@ -135,13 +135,12 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
     return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
 
 
-def _sync_splits(
-    client: AlphaVantageClient, calls: Connection, connection: Connection, left: int | None, chunk: tuple[int, int]
-) -> None:
-    """The splits of a chunk before its prices are read. A symbol with a new one gets its full history in this run,
-    where it had one. Too many failed calls fail the task; a spent budget leaves them for another day."""
-    planned = [each.symbol for each in plan.unsettled(connection, run_id(), *chunk)]
-    wanted = splits.unanswered(connection, run_id(), splits.due(connection, planned, left))
+def _sync_splits(client: AlphaVantageClient, calls: Connection, connection: Connection, chunk: tuple[int, int]) -> None:
+    """The splits that the plan of a chunk asks for, before its prices are read. A symbol with a new one gets its full
+    history in this run, where it had one. Too many failed calls fail the task; a spent budget leaves them for another
+    day."""
+    planned = [each.symbol for each in plan.unsettled(connection, run_id(), *chunk) if each.asks_splits]
+    wanted = splits.unanswered(connection, run_id(), planned)
     connection.commit()
     report = splits.sync_splits(client, calls, connection, wanted, run_id())
     log.info("splits: %s", report.counts())

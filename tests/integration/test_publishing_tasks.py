@@ -1,0 +1,108 @@
+"""What the publishing tasks do, on a real warehouse and a real broker; Airflow's part and the API are played here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg2
+import pytest
+from confluent_kafka import Producer
+from market_rows import FRIDAY, add_bar, all_of, listing
+from psycopg2.extensions import connection as Connection
+
+from hedge_master.alpha_vantage.client import Answer
+from hedge_master.ingestion import companies
+from hedge_master.ingestion.budget import Limits, SharedBudget
+from hedge_master.orchestration import tasks
+from hedge_master.settings import Settings
+
+FORM = {"symbols": None, "regions": None, "currencies": None, "types": None, "refresh": False, "dry_run": False}
+LIMITS = Limits(per_minute=1, per_day=25)  # two symbols a chunk: five minutes, two calls each
+
+
+class Api:
+    """One bar of every symbol, and no splits. Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
+        def daily_prices(_symbol: str, _outputsize: str) -> Answer:
+            return self._answer("prices", announce, json.dumps({"Time Series (Daily)": {"2020-06-12": {}}}))
+
+        def splits(symbol: str) -> Answer:
+            return self._answer(f"splits of {symbol}", announce, "effective_date,split_factor\r\n")
+
+        return SimpleNamespace(daily_prices=daily_prices, splits=splits)
+
+    def _answer(self, what: str, announce: Callable[[], None], body: str) -> Answer:
+        announce()
+        self.asked[what] += 1
+        now = datetime.now(UTC)
+        return Answer(body.encode(), now, now)
+
+
+@pytest.fixture
+def api(
+    ingest: Connection, broker: Settings, warehouse_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
+    """Puts the tasks into a run of Friday, 12 June 2020."""
+    url, played = warehouse_settings.required("warehouse_ingest_url"), Api()
+    all_of(ingest, f"insert into market.market_dates values ('r', '{FRIDAY}', 'sample market') returning 1")
+
+    @contextmanager
+    def warehouse() -> Iterator[Connection]:
+        connection = psycopg2.connect(url)
+        try:
+            yield connection
+            connection.commit()
+        finally:
+            connection.close()
+
+    @contextmanager
+    def budget() -> Iterator[SharedBudget]:
+        with warehouse() as connection:
+            yield SharedBudget(connection, "https://api.example", LIMITS)
+
+    @contextmanager
+    def alpha_vantage() -> Iterator[Api]:
+        yield played
+
+    kafka = {"bootstrap.servers": broker.kafka_servers, "enable.idempotence": True, "log_level": 0}
+    parts: dict[str, Any] = {
+        "load_settings": lambda: broker,
+        "start_run": lambda: FRIDAY,
+        "run_id": lambda: "backfill_price_history/r",
+        "limits": lambda: LIMITS,
+        "warehouse": warehouse,
+        "alpha_vantage": alpha_vantage,
+        "budget": budget,
+        "kafka_producer": lambda: Producer(kafka),
+    }
+    for name, part in parts.items():
+        monkeypatch.setattr(tasks, name, part)
+    yield played
+
+
+def test_a_backfill_keeps_to_its_limit_whatever_becomes_suspect_while_it_runs(ingest: Connection, api: Api) -> None:
+    """C jumped before the run was planned: 5 calls in all. A and D jump when the run has begun: not its matter."""
+    with ingest:
+        companies.store(ingest, [listing(symbol) for symbol in "ABCDE"], FRIDAY)
+    for symbol, second in (("A", 100.0), ("C", 10.0), ("D", 100.0)):
+        add_bar(ingest, symbol, date(2020, 6, 10), 100.0)
+        add_bar(ingest, symbol, date(2020, 6, 11), second)
+
+    planned = tasks.plan_history(FORM | {"limit": 5})
+    assert planned["chunks"] == [(0, 2), (2, 4)], "A to D, with one call for the splits of C"
+    for symbol in "AD":
+        add_bar(ingest, symbol, FRIDAY, 10.0)
+    for first, until in planned["chunks"]:
+        tasks.publish(planned["market_date"], first, until)
+
+    assert api.asked == {"prices": 4, "splits of C": 1}
