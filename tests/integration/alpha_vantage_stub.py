@@ -30,6 +30,9 @@ class AlphaVantageStub:
         self.faults: dict[str, AlphaVantageError] = {}
         self._lock = threading.Lock()
 
+    def until(self, _stopped: Callable[[], bool]) -> AlphaVantageStub:
+        return self
+
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         return SimpleNamespace(
             search=partial(self.search, announce=announce),

@@ -42,6 +42,9 @@ class Api:
         self.script = script
         self.asked: list[str] = []
 
+    def until(self, _stopped: Callable[[], bool]) -> Api:
+        return self
+
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         def daily_prices(symbol: str, outputsize: str) -> Answer:
             announce()

@@ -32,6 +32,9 @@ class Api:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
 
+    def until(self, _stopped: Callable[[], bool]) -> Api:
+        return self
+
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         def daily_prices(_symbol: str, _outputsize: str) -> Answer:
             return self._answer("prices", announce, json.dumps({"Time Series (Daily)": {"2020-06-12": {}}}))

@@ -181,6 +181,15 @@ def test_a_run_that_is_tried_again_asks_only_what_it_has_no_answer_to(runs: Runs
     assert report["asked"] == 11
 
 
+def test_what_is_in_flight_when_the_key_is_refused_is_stored_all_the_same(runs: Runs) -> None:
+    api = AlphaVantageStub(COMPANIES)
+    api.faults["zz"] = KeyRefused("mend the key")
+    with pytest.raises(KeyRefused):
+        runs.search(api, "run", FRIDAY, ["zz", "BA", "BB", "BC"])
+    outcomes = dict(runs.ask("select symbol, outcome from market.api_calls"))
+    assert outcomes == dict.fromkeys(api.calls, "stored") | {"zz": "refused"}
+
+
 @pytest.mark.usefixtures("one_at_a_time")
 def test_of_given_keywords_those_come_first_that_were_not_asked_for_longest(runs: Runs) -> None:
     """Three keywords, two calls a day: each is asked in turn."""

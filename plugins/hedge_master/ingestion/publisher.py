@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from confluent_kafka import KafkaError, Message, Producer
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
-from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, PremiumOnly
+from hedge_master.alpha_vantage.errors import AlphaVantageError, CalledOff, DailyLimitReached, KeyRefused, PremiumOnly
 from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Bars, Ledger, Place, bars_of
 from hedge_master.ingestion.plan import FUNCTION, PlannedCall
@@ -124,7 +124,8 @@ class _Publisher:
     def publish(self, calls: Sequence[PlannedCall], settled_before: int) -> Published:
         final: KeyRefused | PremiumOnly | None = None
         try:
-            with InFlight(((uuid4(), call) for call in calls), self._ask, self._in_flight) as flight:
+            waiting = ((uuid4(), call) for call in calls)
+            with InFlight(self._client, waiting, self._ask, self._in_flight) as flight:
                 for ended in flight:
                     for (request_id, call), answered in ended:
                         try:
@@ -149,9 +150,9 @@ class _Publisher:
         self._report.left = len(flight.waiting)
         return self._checked(unconfirmed, len(calls) + settled_before, settled_before)
 
-    def _ask(self, asked: tuple[UUID, PlannedCall]) -> Answer:
+    def _ask(self, client: AlphaVantageClient, asked: tuple[UUID, PlannedCall]) -> Answer:
         request_id, call = asked
-        asking = self._ledger.announced(self._client, request_id, FUNCTION, call.symbol, call.outputsize)
+        asking = self._ledger.announced(client, request_id, FUNCTION, call.symbol, call.outputsize)
         return asking.daily_prices(call.symbol, call.outputsize)
 
     def _possible(self, call: PlannedCall) -> PlannedCall | None:
@@ -180,8 +181,8 @@ class _Publisher:
         no_full = isinstance(error, PremiumOnly) and call.outputsize == "full"
         if isinstance(error, KeyRefused) or (no_full and self._needs_full):
             raise error
-        if isinstance(error, DailyLimitReached):
-            self._report.spent = True
+        if isinstance(error, DailyLimitReached | CalledOff):
+            self._report.spent |= isinstance(error, DailyLimitReached)
             self._report.asked -= 1
             return call
         log.warning("%s: %s: %s", call.symbol, type(error).__name__, error)
