@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
 import pytest
+from alpha_vantage_stub import AlphaVantageStub
 from confluent_kafka import Producer
 from market_rows import FRIDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
+from hedge_master.alpha_vantage.errors import HttpRefused, KeyRefused
 from hedge_master.ingestion import companies
 from hedge_master.ingestion.budget import Limits, SharedBudget
-from hedge_master.orchestration import tasks
+from hedge_master.orchestration import symbol_tasks, tasks
 from hedge_master.settings import Settings
 
 FORM = {"symbols": None, "regions": None, "currencies": None, "types": None, "refresh": False, "dry_run": False}
@@ -90,6 +92,7 @@ def api(
     }
     for name, part in parts.items():
         monkeypatch.setattr(tasks, name, part)
+        monkeypatch.setattr(symbol_tasks, name, part, raising=False)
     yield played
 
 
@@ -109,3 +112,16 @@ def test_a_backfill_keeps_to_its_limit_whatever_becomes_suspect_while_it_runs(in
         tasks.publish(planned["market_date"], first, until)
 
     assert api.asked == {"prices": 4, "splits of C": 1}
+
+
+@pytest.mark.usefixtures("api")
+def test_listings_that_cannot_be_had_keep_no_price_but_a_refused_key_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listings = AlphaVantageStub()
+    monkeypatch.setattr(symbol_tasks, "alpha_vantage", lambda: nullcontext(listings))
+    listings.faults["delisted"] = HttpRefused("HTTP 403")
+    assert symbol_tasks.sync_listings_for_the_day() == "HttpRefused: HTTP 403"
+    listings.faults["delisted"] = KeyRefused("no")
+    with pytest.raises(KeyRefused):
+        symbol_tasks.sync_listings_for_the_day()

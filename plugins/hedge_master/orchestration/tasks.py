@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from hedge_master.alpha_vantage.errors import KeyRefused, PremiumOnly
 from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.coming_run import ComingRun, TooFewCalls, coming_daily, coming_history
@@ -115,21 +114,18 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
         waiting = plan.unsettled(connection, run, first, until)
         connection.commit()
         settled = until - first - len(waiting)
-        try:
-            report = publisher.publish_prices(
-                client,
-                kafka_producer(),
-                Ledger(calls, run, "history" if kind_is_history else "daily"),
-                waiting,
-                run,
-                date.fromisoformat(market_date),
-                limits().calls_per_minute,
-                needs_full=kind_is_history,
-                progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
-                settled_before=settled,
-            )
-        except (KeyRefused, PremiumOnly) as error:  # another try would buy the same refusals
-            raise AirflowFailException(str(error)) from None
+        report = publisher.publish_prices(
+            client,
+            kafka_producer(),
+            Ledger(calls, run, "history" if kind_is_history else "daily"),
+            waiting,
+            run,
+            date.fromisoformat(market_date),
+            limits().calls_per_minute,
+            needs_full=kind_is_history,
+            progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
+            settled_before=settled,
+        )
     if report.spent and not report.published and not settled:
         raise AirflowSkipException(f"the day's budget is spent: {report.left:,} symbols wait")
     return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
