@@ -87,8 +87,8 @@ def sync_listings(
             found[state] = answers.listings(answered[state].body)
         vanished = _vanished(warehouse, found["active"], found["delisted"], most_lost_share)
     except AlphaVantageError as error:
-        for request_id in asked.values():
-            ledger.failed(request_id, error)
+        for state, request_id in asked.items():
+            ledger.failed(request_id, error, answered.get(state))
         if not isinstance(error, DailyLimitReached):
             raise
         log.warning("listings: the day's calls are spent: %s", error)
