@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from alpha_vantage_stub import AlphaVantageStub
 from confluent_kafka import Producer
 from market_rows import FRIDAY, add_bar, all_of, listing
@@ -21,25 +22,29 @@ from hedge_master.alpha_vantage.client import Answer
 from hedge_master.alpha_vantage.errors import HttpRefused, KeyRefused
 from hedge_master.ingestion import companies
 from hedge_master.ingestion.budget import Limits, SharedBudget
+from hedge_master.ingestion.publisher import PublishingFailed
+from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
 from hedge_master.orchestration import symbol_tasks, tasks
 from hedge_master.settings import Settings
 
+ONE_BAR = json.dumps({"Time Series (Daily)": {"2020-06-12": {}}})
 FORM = {"symbols": None, "regions": None, "currencies": None, "types": None, "refresh": False, "dry_run": False}
 LIMITS = Limits(per_minute=1, per_day=25)  # two symbols a chunk: five minutes, two calls each
 
 
 class Api:
-    """One bar of every symbol, and no splits. Counts what it is asked."""
+    """One bar of every symbol, or its body in `bodies`, and no splits. Counts what it is asked."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
+        self.bodies: dict[str, str] = {}
 
     def until(self, _stopped: Callable[[], bool]) -> Api:
         return self
 
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
-        def daily_prices(_symbol: str, _outputsize: str) -> Answer:
-            return self._answer("prices", announce, json.dumps({"Time Series (Daily)": {"2020-06-12": {}}}))
+        def daily_prices(symbol: str, _outputsize: str) -> Answer:
+            return self._answer("prices", announce, self.bodies.get(symbol, ONE_BAR))
 
         def splits(symbol: str) -> Answer:
             return self._answer(f"splits of {symbol}", announce, "effective_date,split_factor\r\n")
@@ -79,7 +84,7 @@ def api(
     def alpha_vantage() -> Iterator[Api]:
         yield played
 
-    kafka = {"bootstrap.servers": broker.kafka_servers, "enable.idempotence": True, "log_level": 0}
+    kafka = {"bootstrap.servers": broker.kafka_servers, "message.max.bytes": MAX_MESSAGE_BYTES, "log_level": 0}
     parts: dict[str, Any] = {
         "load_settings": lambda: broker,
         "start_run": lambda: FRIDAY,
@@ -125,3 +130,22 @@ def test_listings_that_cannot_be_had_keep_no_price_but_a_refused_key_ends_the_ru
     listings.faults["delisted"] = KeyRefused("no")
     with pytest.raises(KeyRefused):
         symbol_tasks.sync_listings_for_the_day()
+
+
+def test_an_answer_too_large_for_kafka_keeps_back_no_other_and_the_run_fails_at_its_end(
+    ingest: Connection, api: Api
+) -> None:
+    """The first try of the chunk publishes B and fails for A; the second has nothing to buy: B goes on."""
+    with ingest:
+        companies.store(ingest, [listing(symbol) for symbol in "AB"], FRIDAY)
+    api.bodies["A"] = " " * (MAX_MESSAGE_BYTES + 1)
+    planned = tasks.plan_history(FORM | {"limit": 0})
+    with pytest.raises(PublishingFailed, match="1 messages: A: 8,388,609 bytes, a message holds 8,388,608"):
+        tasks.publish(planned["market_date"], 0, 2)
+    assert all_of(ingest, "select symbol, outcome, bytes from market.api_calls order by 1") == [
+        ("A", "failed", MAX_MESSAGE_BYTES + 1),
+        ("B", "published", len(ONE_BAR)),
+    ]
+    assert tasks.publish(planned["market_date"], 0, 2)["asked"] == 0
+    with pytest.raises(AirflowFailException, match=r"1 of 2 left, 1 of them failed.*MessageTooLarge: A: 8,388,609"):
+        tasks.conclude_run([])

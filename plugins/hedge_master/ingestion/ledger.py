@@ -16,6 +16,7 @@ from hedge_master.alpha_vantage.errors import AlphaVantageError, ArtificialRows,
 
 REFUSED_FOR = timedelta(days=7)  # a plan that has no full histories may be another one a week later
 NOT_IN_THE_PLAN = [error.__name__ for error in (PremiumOnly, FullHistoryIsPremium, ArtificialRows)]
+TOO_LARGE = "MessageTooLarge"  # the begin of the error of a call whose answer no topic takes
 MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
 
 Purpose = Literal["daily", "history", "symbols", "splits", "rates", "earnings"]
@@ -104,6 +105,10 @@ class Ledger:
         """No usable answer; `answer`: what came all the same, where the error is that of another call."""
         attempts = error.attempts if answer is None else answer.attempts
         self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None, None, attempts)
+
+    def not_taken(self, request_id: UUID, answer: Answer, why: str) -> None:
+        """The answer is good, and Kafka certainly does not hold its message."""
+        self._close(request_id, "failed", why, answer, None)
 
     def _close(
         self,

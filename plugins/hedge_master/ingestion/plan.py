@@ -17,6 +17,7 @@ from typing import Literal
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState, Limits
+from hedge_master.ingestion.ledger import TOO_LARGE
 
 CHUNK_SYMBOLS = 500
 CHUNK_MINUTES = 5
@@ -30,6 +31,10 @@ ANSWERS_PLANNED = """(
     calls.symbol = planned.symbol and calls.function = %(function)s and calls.outcome in ('published', 'nothing_there')
     and (calls.run_id = planned.run_id or (
         planned.outputsize = 'full' and calls.outputsize = 'full' and calls.requested_at > runs.planned_at))
+)"""
+TOO_LARGE_FOR_KAFKA = """(
+    calls.run_id = planned.run_id and calls.symbol = planned.symbol and calls.function = %(function)s
+    and calls.outcome = 'failed' and calls.error like %(too_large)s
 )"""
 
 Kind = Literal["daily", "history"]
@@ -162,7 +167,8 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
     """The planned calls from position `first` to before `until` that have no answer yet, in their order.
 
     A full answer that another run has got since the plan was written counts as well: a backfill of days and the daily
-    run beside it do not buy the same history.
+    run beside it do not buy the same history. Left out is what this run found to be too large for Kafka: each try would
+    buy it again, and fail the chunk for all its other symbols.
     """
     with warehouse.cursor() as cursor:
         cursor.execute(
@@ -171,7 +177,8 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
             inner join market.ingest_runs as runs using (run_id)
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
                 and not exists (select from market.api_calls as calls where {ANSWERS_PLANNED})
+                and not exists (select from market.api_calls as calls where {TOO_LARGE_FOR_KAFKA})
             order by position""",  # noqa: S608 (words of our own)
-            {"run": run_id, "first": first, "until": until, "function": FUNCTION},
+            {"run": run_id, "first": first, "until": until, "function": FUNCTION, "too_large": f"{TOO_LARGE}:%"},
         )
         return [PlannedCall(*row) for row in cursor.fetchall()]

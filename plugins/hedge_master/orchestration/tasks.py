@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.coming_run import ComingRun, TooFewCalls, coming_daily, coming_history
-from hedge_master.ingestion.conclusion import NothingNew, TooManyFailed, conclude
+from hedge_master.ingestion.conclusion import NotDelivered, NothingNew, TooManyFailed, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
 from hedge_master.operations.progress import line_of
@@ -147,13 +147,13 @@ def _sync_splits(client: AlphaVantageClient, calls: Connection, connection: Conn
 
 def conclude_run(complaints: Sequence[str]) -> str:
     """Close the run's account. Fails where nothing new came although markets have closed a session, where too many
-    calls failed, and for what other tasks of the run complained of; skipped with a note where the day's budget did not
-    reach."""
+    calls failed or an answer was too large for Kafka, and for what other tasks of the run complained of; skipped with a
+    note where the day's budget did not reach."""
     with warehouse() as connection, budget() as shared:
         state = shared.state()
         try:
             outcome = conclude(connection, run_id(), state)
-        except (NothingNew, TooManyFailed) as error:  # another try of this task would find the same
+        except (NothingNew, NotDelivered, TooManyFailed) as error:  # another try of this task would find the same
             raise AirflowFailException("; ".join([str(error), *filter(None, complaints)])) from None
     if any(complaints):
         raise AirflowFailException("; ".join([outcome.note(state), *filter(None, complaints)]))
