@@ -16,14 +16,16 @@ from airflow.sdk.exceptions import AirflowFailException
 from alpha_vantage_stub import AlphaVantageStub
 from confluent_kafka import Producer
 from market_rows import FRIDAY, add_bar, all_of, listing
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
 from hedge_master.alpha_vantage.errors import HttpRefused, KeyRefused
-from hedge_master.ingestion import companies
+from hedge_master.ingestion import companies, publisher
 from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.publisher import PublishingFailed
 from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
+from hedge_master.operations import progress
 from hedge_master.orchestration import symbol_tasks, tasks
 from hedge_master.settings import Settings
 
@@ -149,3 +151,26 @@ def test_an_answer_too_large_for_kafka_keeps_back_no_other_and_the_run_fails_at_
     assert tasks.publish(planned["market_date"], 0, 2)["asked"] == 0
     with pytest.raises(AirflowFailException, match=r"1 of 2 left, 1 of them failed.*MessageTooLarge: A: 8,388,609"):
         tasks.conclude_run([])
+
+
+def test_the_line_of_progress_is_read_beside_the_ledger_and_leaves_no_transaction_open(
+    ingest: Connection, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long look at the ledger keeps no call from being written down, and a run of an hour holds no snapshot open."""
+    with ingest:
+        companies.store(ingest, [listing("A")], FRIDAY)
+    told: set[tuple[int, int]] = set()
+
+    def line_of(warehouse: Connection, *rest: Any) -> str:
+        line = progress.line_of(warehouse, *rest)
+        told.add((warehouse.info.backend_pid, warehouse.info.transaction_status))
+        return line
+
+    monkeypatch.setattr(publisher, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(tasks, "line_of", line_of)
+    planned = tasks.plan_history(FORM | {"limit": 0})
+    tasks.publish(planned["market_date"], 0, 1)
+    ((reader, status),) = told
+    ((writer,),) = all_of(ingest, "select distinct split_part(session, '@', 1)::integer from market.api_calls")
+    assert reader != writer
+    assert status == TRANSACTION_STATUS_IDLE

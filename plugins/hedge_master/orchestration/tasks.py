@@ -123,7 +123,8 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
             date.fromisoformat(market_date),
             limits().calls_per_minute,
             needs_full=kind_is_history,
-            progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
+            # Not on the ledger's connection: calls would wait to be written down while the line is read.
+            progress=lambda: line_of(connection, run, shared.state(), limits().per_day),
             settled_before=settled,
         )
     if report.spent and not report.published and not settled:
