@@ -1,0 +1,42 @@
+"""What an answer speaks for of which rows were refused; generations of a topic; rejections that are closed by hand."""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+# Few among all answers: those without a refused row speak for their first to their last day.
+PARTIAL_ANSWERS = """
+create table market.partial_answers (
+    topic text not null,
+    partition integer not null,
+    kafka_offset bigint not null,
+    requested_at timestamptz not null,
+    first_day date,
+    last_day date,
+    refused_days text[] not null,
+    primary key (topic, partition, kafka_offset, requested_at),
+    check ((first_day is null) = (last_day is null))
+);
+comment on table market.partial_answers is
+    'merged answers of which rows were refused: they do not speak for those days';
+comment on column market.partial_answers.first_day is 'of its possible bars; null where it had none';
+comment on column market.partial_answers.refused_days is 'as delivered';
+
+-- So far an answer that was refused whole was known by its rejections.
+insert into market.partial_answers (topic, partition, kafka_offset, requested_at, refused_days)
+select topic, partition, kafka_offset, requested_at, coalesce(array_agg(day) filter (where day is not null), '{}')
+from market.rejections
+where requested_at is not null and resolved_at is null
+group by topic, partition, kafka_offset, requested_at
+having bool_or(day is null or reason = 'unknown_symbol');
+"""
+
+
+def upgrade() -> None:
+    for statement in (PARTIAL_ANSWERS,):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("drop table market.partial_answers")
