@@ -8,8 +8,7 @@ from datetime import date, datetime
 
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.ingestion.positions import Positions, read_positions
-from hedge_master.ingestion.topics import TOPICS
+from hedge_master.ingestion.positions import Positions, read_all_positions
 from hedge_master.settings import Settings
 
 
@@ -28,7 +27,7 @@ class StreamState:
 
 def read_state(settings: Settings, warehouse: Connection) -> StreamState:
     """Raises confluent_kafka.KafkaException where the broker does not answer."""
-    positions = [read_positions(settings, warehouse, topic) for topic in TOPICS]
+    positions = read_all_positions(settings, warehouse)
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select (select max(finished_at) from market.ingest_batches), max(requested_at), max(last_day),

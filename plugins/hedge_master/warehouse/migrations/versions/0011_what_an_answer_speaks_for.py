@@ -32,11 +32,19 @@ group by topic, partition, kafka_offset, requested_at
 having bool_or(day is null or reason = 'unknown_symbol');
 """
 
+# A topic that was created anew counts its offsets from 0 again: older calls are not about its messages.
+GENERATIONS = """
+alter table market.ingest_offsets add column topic_since timestamptz;
+comment on column market.ingest_offsets.topic_since is
+    'when this topic began, where an earlier one of its name was let go of';
+"""
+
 
 def upgrade() -> None:
-    for statement in (PARTIAL_ANSWERS,):
+    for statement in (PARTIAL_ANSWERS, GENERATIONS):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("drop table market.partial_answers")
+    op.execute("alter table market.ingest_offsets drop column topic_since")
