@@ -39,12 +39,26 @@ comment on column market.ingest_offsets.topic_since is
     'when this topic began, where an earlier one of its name was let go of';
 """
 
+# `raw_digest` tells two rejections of one reason apart; of a message that was refused whole `raw` is its beginning.
+CLOSED_BY_HAND = """
+alter table market.rejections
+    add column closed_at timestamptz,
+    add column closed_because text,
+    add check ((closed_at is null) = (closed_because is null)),
+    add column payload_hash bytea,
+    drop column raw_digest,
+    add column raw_digest uuid generated always as
+        (md5(coalesce(raw, '') || coalesce(encode(payload_hash, 'hex'), ''))::uuid) stored;
+comment on column market.rejections.closed_at is 'when an operator said that nothing more is expected of it';
+comment on column market.rejections.payload_hash is 'SHA-256 of a message that was refused whole; null for a row';
+create unique index rejections_once on market.rejections (topic, symbol, day, reason, raw_digest) nulls not distinct;
+"""
+
 
 def upgrade() -> None:
-    for statement in (PARTIAL_ANSWERS, GENERATIONS):
+    for statement in (PARTIAL_ANSWERS, GENERATIONS, CLOSED_BY_HAND):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("drop table market.partial_answers")
-    op.execute("alter table market.ingest_offsets drop column topic_since")
+    raise NotImplementedError("rejections that were closed or told apart would be others: restore a backup instead")
