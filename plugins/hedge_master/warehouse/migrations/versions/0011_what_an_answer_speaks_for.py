@@ -54,9 +54,15 @@ comment on column market.rejections.payload_hash is 'SHA-256 of a message that w
 create unique index rejections_once on market.rejections (topic, symbol, day, reason, raw_digest) nulls not distinct;
 """
 
+# Who writes marks holds the lock of the merges until its commit.
+MARKS = """
+comment on column market.changed_spans.change_id is
+    'rises with every mark, in the order of the commits: a reader that keeps the last one it has seen misses none';
+"""
+
 
 def upgrade() -> None:
-    for statement in (PARTIAL_ANSWERS, GENERATIONS, CLOSED_BY_HAND):
+    for statement in (PARTIAL_ANSWERS, GENERATIONS, CLOSED_BY_HAND, MARKS):
         op.execute(statement)
 
 
