@@ -24,7 +24,7 @@ from hedge_master.ingestion.redrive import Outcome, count_to_drive
 from hedge_master.ingestion.rejections import Choice
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.settings import Settings
-from ledger_rows import add_symbols
+from ledger_rows import add_call, add_symbols
 from merging import KafkaRow, merge_messages
 
 pytestmark = [pytest.mark.spark, pytest.mark.warehouse]
@@ -139,6 +139,23 @@ def test_a_row_that_a_newer_answer_has_overtaken_does_not_come_back(
         ("compact", TWO, MONDAY, TUESDAY),
         ("full", ONE, FRIDAY, MONDAY),
     ]
+
+
+def test_an_answer_speaks_for_what_was_driven_again_and_not_for_what_stays_refused(
+    deliver: Deliver, drive: Drive, ingest: Connection
+) -> None:
+    """Of ten o'clock's answer Friday and Tuesday arrive when its symbol is known; its Monday is impossible, so that the
+    answer of nine o'clock, which comes last, counts there."""
+    told = {"_2020_06_12": 20.0, "_2020_06_15": 0.0, "_2020_06_16": 20.0}
+    deliver(DAILY_PRICES, row(DAILY_PRICES, body("NEW", **told), 0, "NEW", TWO))
+    place = {"kafka_offset": 0, "first_bar": FRIDAY, "last_bar": TUESDAY}
+    add_call(ingest, "NEW", topic=DAILY_PRICES.name, requested_at=TWO, **place)
+    add_symbols(ingest, "NEW")
+    assert drive(Choice(reason="unknown_symbol")).new == 2
+    deliver(PRICE_HISTORY, row(PRICE_HISTORY, body("NEW", **dict.fromkeys(told, 10.0)), 0, "NEW", ONE))
+    assert stored(ingest) == [("NEW", FRIDAY, 20.0), ("NEW", MONDAY, 10.0), ("NEW", TUESDAY, 20.0)]
+    spoken = "select first_day::text, last_day::text, refused_days from market.partial_answers"
+    assert all_of(ingest, spoken) == [(FRIDAY, TUESDAY, [MONDAY])]
 
 
 def test_a_limit_takes_whole_messages_and_those_first_that_wait_longest(

@@ -187,7 +187,9 @@ def test_a_redrive_that_fails_shows_the_end_of_its_log(
     hm: Hm, refused: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "airflow", lambda stack: Airflow(refused, "failed"))
-    assert "redrive_rows: out of memory" in str(hm("redrive").exception)
+    ended = hm("redrive")
+    assert "redrive_rows: out of memory" in str(ended.exception)
+    assert ended.stdout.splitlines()[-1].startswith("rejections: 1 resolved")
 
 
 def test_without_airflow_it_says_so(hm: Hm, refused: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

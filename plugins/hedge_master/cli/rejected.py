@@ -125,14 +125,15 @@ def redrive(
             api.unpause(DAG_ID)
             conf = {"reason": reason, "symbol": symbol, "batch": batch or 0, "limit": limit}
             run = _ended(api, api.trigger(DAG_ID, conf, by="hm_rejected"))
+            # Also of a run that failed: rows are stored before Kafka is asked for messages.
+            with connect(stack.settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
+                typer.echo(outcome(warehouse, f"{DAG_ID}/{run.run_id}", choice))
             if run.state != "success":
                 failed = [task for task in api.task_states(DAG_ID, run.run_id) if task.state == "failed"]
                 log = "\n".join(api.log_tail(run, task) for task in failed)
                 raise StackError(f"{DAG_ID} failed, run {run.run_id} in Airflow:\n{log}")
     except httpx.HTTPError as error:
         raise StackError(f"Airflow does not answer; `make demo` starts it ({error})") from None
-    with connect(stack.settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
-        typer.echo(outcome(warehouse, f"{DAG_ID}/{run.run_id}", choice))
 
 
 def _ended(api: AirflowApi, run_id: str) -> Run:
