@@ -284,20 +284,22 @@ def test_the_rows_of_a_deleted_message_that_need_no_message_still_arrive(
 def test_a_topic_that_cannot_be_read_stops_no_rows_and_no_other_topic(
     kafka: Kafka, drive: Drive, ingest: Connection, with_kafka: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first topic does not exist, which says nothing of its messages. In the second one 0 is there, and 7 ought to
-    be."""
+    """The first topic does not exist, which says nothing of its messages. In the second one 0 is there; 7 ought to be,
+    and another message than the one at 1."""
     nowhere = Topic(f"test.redrive.{uuid4()}", "full", PRICE_HISTORY.staging, 10)
     monkeypatch.setattr(redrive_rejected, "TOPICS", (nowhere, kafka.topic))
     add_symbols(ingest, "AAA", "BBB", "CCC")
     kafka.send(body("BBB", _2020_06_12=12), "BBB", ONE)
+    kafka.send(body("DDD", _2020_06_12=13), "DDD", ONE)
     refuse(ingest, nowhere, "AAA", 0)
     refuse(ingest, nowhere, "AAA", 1, reason="unknown_symbol", day=MONDAY, raw=json.dumps(bar(11)))
     refuse(ingest, kafka.topic, "BBB", 0)
+    refuse(ingest, kafka.topic, "CCC", 1)
     refuse(ingest, kafka.topic, "CCC", 7)
     with pytest.raises(ExceptionGroup) as told:
         drive(settings=with_kafka)
     assert [type(each).__name__ for each in told.value.exceptions] == ["KafkaException", "MessagesMissing"]
-    assert f"has not deleted: {kafka.topic.name} 0:7;" in str(told.value.exceptions[1])
+    assert f"has not deleted: {kafka.topic.name} 0:1, {kafka.topic.name} 0:7;" in str(told.value.exceptions[1])
     assert stored(ingest) == [("AAA", MONDAY, 11.0), ("BBB", FRIDAY, 12.0)]
     assert all_of(ingest, "select count(*) from market.rejections where gone_at is not null") == [(0,)]
 

@@ -19,7 +19,7 @@ DELETED = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 
 
 class Lack(Enum):
-    """Why there is no message: the broker has deleted it, or should have it and has not."""
+    """Why there is no message: the broker has deleted it, or should have it and has none, or another, in its place."""
 
     GONE = "gone"
     MISSING = "missing"
@@ -53,8 +53,8 @@ def read_again(
 ) -> Iterator[tuple[Place, Kept | Lack]]:
     """Each place of the topic with its message, or why there is none; by partition and offset.
 
-    A place names one message of one topic: where it was first seen since this topic of its name began, nothing else can
-    be there. Raises confluent_kafka.KafkaException or TimeoutError where the broker does not answer.
+    It is gone where the broker has deleted its offset, or was seen before this topic of its name began. Raises
+    confluent_kafka.KafkaException or TimeoutError where the broker does not answer.
     """
     if positions.is_renewed:
         yield from ((place, Lack.GONE) for place in places)
@@ -73,9 +73,10 @@ def read_again(
         at: tuple[int, int] | None = None  # the place that the consumer gives next
         for place in sorted(places, key=lambda each: (each.partition, each.offset)):
             is_of_this_topic = positions.since is None or place.first_seen >= positions.since
+            absent = Lack.MISSING if is_of_this_topic else Lack.GONE
             partition = positions.partitions.get(place.partition)
             if partition is None or place.offset >= partition.end:
-                yield place, Lack.MISSING if is_of_this_topic else Lack.GONE
+                yield place, absent
                 continue
             if place.offset < partition.first:
                 yield place, Lack.GONE
@@ -89,7 +90,7 @@ def read_again(
                 continue
             at = place.partition, place.offset + 1
             kept = _kept(message)
-            yield place, kept if is_of_this_topic or _is_it(kept, place) else Lack.GONE
+            yield place, kept if _is_it(kept, place) else absent
     finally:
         consumer.close()
 
