@@ -324,7 +324,7 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     url = settings.required("warehouse_ingest_url")
     with connect(url, APPLICATION) as warehouse:
         positions = read_positions(settings, warehouse, topic)
-        check(positions, warehouse)
+        check(positions)
     starting = {topic.name: {str(number): each.start for number, each in positions.partitions.items()}}
     ends = {number: each.end for number, each in positions.partitions.items()}
     kafka = (
