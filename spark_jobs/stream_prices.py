@@ -219,8 +219,8 @@ def validated(rows: DataFrame) -> DataFrame:
       quotes or bare. Java would also take "1.0d", "0x1p3" and " 12 ". A bare number has at most 1,000 characters.
     """
     day = F.col("day_text").try_cast("date")
-    # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too. To look at these characters is cheaper than to write the
-    # date anew and compare, or a regular expression.
+    # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too. To look at these characters is cheaper than to write
+    # the date anew and compare, or a regular expression.
     has_shape = (
         (F.octet_length("day_text") == DAY_CHARACTERS)
         & (F.substring("day_text", 5, 1) == "-")
@@ -324,7 +324,7 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     url = settings.required("warehouse_ingest_url")
     with connect(url, APPLICATION) as warehouse:
         positions = read_positions(settings, warehouse, topic)
-        check(positions, warehouse)
+        check(positions)
     starting = {topic.name: {str(number): each.start for number, each in positions.partitions.items()}}
     ends = {number: each.end for number, each in positions.partitions.items()}
     kafka = (

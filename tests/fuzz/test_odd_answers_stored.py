@@ -34,16 +34,23 @@ def test_every_row_is_where_it_belongs(spark: SparkSession, ingest: Connection, 
     rows: list[KafkaRow] = [(each.key, each.value, "t", 0, at, each.headers) for at, each in enumerate(sent)]
     counts = merge_messages(spark, ingest, warehouse_settings.required("warehouse_ingest_url"), DAILY_PRICES, rows)
 
-    # All were asked for at the same time: the message with the highest offset wins, on all days that it spans.
+    # All were asked for at the same time: the message with the highest offset wins, on all days that it spans and has
+    # not had refused.
     prices: dict[date, Any] = {}
-    superseded, silent = 0, (date.max, date.min)
-    spans: list[tuple[date, date]] = []
+    superseded = 0
+    spans: list[tuple[date, date, set[str]]] = []
     for message in reversed(expected):
         possible = {date.fromisoformat(str(row.day)): row.bar for row in message if row.reason is None}
-        outdone = {day for day in possible if any(first <= day <= last for first, last in spans)}
+        refused = {str(row.day) for row in message if row.reason is not None}
+        outdone = {
+            day
+            for day in possible
+            if any(first <= day <= last and str(day) not in silent for first, last, silent in spans)
+        }
         superseded += len(outdone)
         prices |= {day: bar for day, bar in possible.items() if day not in outdone}
-        spans.append((min(possible), max(possible)) if possible else silent)
+        if possible:
+            spans.append((min(possible), max(possible), refused))
     reasons = Counter(row.reason for message in expected for row in message if row.reason is not None)
     assert (counts.messages, counts.delivered) == (len(sent), sum(map(len, expected)))
     assert (counts.new, counts.superseded, counts.rejected) == (len(prices), superseded, reasons.total())
