@@ -1,6 +1,6 @@
 -- Store the days that are not stored yet, in the order of the key, which keeps its index dense. Messages about days of which
 -- nothing is stored come straight from staging.
-create temporary table written_days (symbol_id integer, day date) on commit drop;
+create temporary table written_days (symbol_id integer, day date) on commit drop;  -- of each week the last one
 
 with bars as (
     select
@@ -44,7 +44,7 @@ new as (
 ),
 
 noted as (
-    insert into written_days select symbol_id, day from new
+    insert into written_days select symbol_id, max(day) from new group by symbol_id, (day - date '0001-01-01') / 7
 )
 
 select count(*) as new from new
