@@ -29,6 +29,7 @@ EXPECTED = {
     "redrive_rejected": {"has_rejections", "redrive_rows", "report_redriven", "announce_merged"},
     "build_volatility": {"test_models", "publish_marts"},
     "watch_data": {"check_data"},
+    "tend_warehouse": {"prune_records", "refresh_statistics"},
 }
 
 # Read by a process of its own: Airflow takes its settings from the environment when it is imported.
