@@ -128,7 +128,7 @@ def refresh_statistics(warehouse: Connection) -> bool:
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(STATISTICS_AGE)
         known, stored = cursor.fetchone() or (0, 0)
-        is_due = stored > GROWTH * known
+        is_due = bool(stored > GROWTH * known)
         if is_due:
             cursor.execute("analyze market.prices")
     return is_due
