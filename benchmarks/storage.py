@@ -127,8 +127,8 @@ def figures(store: Store, symbols: int) -> list[Figure]:
         Figure("its indexes", price["indexes"], "at most", 25, "B"),
         Figure("a price in all", price["all"], "at most", 140, "B"),
         Figure("400M prices", price["all"] * ROWS_TO_BE / GIGABYTE, "at most", 56, "GB"),
-        Figure("a price that was replaced, in all", revision["all"], "at most", 180, "B"),
-        Figure("WAL of a new bar, a day behind a checkpoint", float(wal) / day.new, "at most", 10_000, "B"),
+        Figure("a price that was replaced, in all", revision["all"], "at most", 177, "B"),
+        Figure("WAL of a new bar, a day behind a checkpoint", float(wal) / day.new, "at most", 7_700, "B"),
     ]
 
 
@@ -144,6 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         merging = opened.enter_context(closing(psycopg2.connect(url, options="-c timezone=UTC")))
         admin = opened.enter_context(closing(postgres.connect(stack, "warehouse")))
         fill_reference(merging, ALL_SYMBOLS, DAY)
+        with admin.cursor() as cursor:  # its WAL would count as the day's
+            cursor.execute("alter system set autovacuum = off")
+            cursor.execute("select pg_reload_conf()")
         lines = figures(Store(merging, admin), symbols)
     print(table(lines))
     return 0 if all(each.passes for each in lines) else 1
