@@ -192,6 +192,14 @@ class Settings(BaseModel):
         description="more of a batch is rejected, and twice the usual; 0 = no alert",
     )
 
+    keep_calls_days: int = Field(
+        180, ge=100, le=36_500, description="days that calls of the API are kept behind a newer one of the same kind"
+    )
+    keep_changes_days: int = Field(
+        90, ge=7, le=36_500, description="days that marks of changed weeks are kept for whoever reads them"
+    )
+    keep_resolved_days: int = Field(400, ge=30, le=36_500, description="days that resolved rejections are kept")
+
     postgres_bin_dir: Path | None = Field(None, description="server programs to use; the PyPI wheel's when empty")
     postgres_port: Port = Field(15432)
     kafka_port: Port = Field(19092)

@@ -31,6 +31,7 @@ EXPECTED = {
     },
     "build_volatility": {"test_models", "publish_marts"},
     "watch_data": {"check_data"},
+    "tend_warehouse": {"prune_records", "refresh_statistics"},
 }
 
 # Read by a process of its own: Airflow takes its settings from the environment when it is imported.

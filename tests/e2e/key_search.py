@@ -59,7 +59,7 @@ def tables(demo: Demo, secret: str) -> Iterator[str]:
             found = cursor.fetchall()
             assert len(found) > 20
             for schema, table in found:
-                if (schema, table) == ("market", "prices"):  # numbers and dates, millions of them
+                if (schema, table[:6]) == ("market", "prices"):  # numbers and dates, millions of them
                     continue
                 cursor.execute(
                     sql.SQL("select count(*) from {} as line where strpos(line::text, %s) > 0").format(

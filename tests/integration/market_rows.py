@@ -33,7 +33,7 @@ def all_of(warehouse: Connection, query: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def add_bar(warehouse: Connection, symbol: str, day: date, close: float, missing: str | None = "no rate") -> None:
+def add_bar(warehouse: Connection, symbol: str, day: date, close: float, missing: str = "no rate") -> None:
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(
             """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, usd_missing,

@@ -210,8 +210,8 @@ def test_pence_become_dollars_at_the_last_rate_of_at_most_seven_days_before(ware
     deliver(warehouse, DAILY_PRICES, 0, NOON, [("BBB", day, 200.0) for day in days])
     assert all_of(warehouse, "select day, close_usd, fx_date, usd_missing from market.prices order by day") == [
         (days[0], None, None, "no rate for GBX"),
-        (days[1], 2.5, FRIDAY, None),
-        (days[2], 2.5, FRIDAY, None),
+        (days[1], 2.5, FRIDAY, ""),
+        (days[2], 2.5, FRIDAY, ""),
         (days[3], None, None, "no rate for GBX"),
     ]
 

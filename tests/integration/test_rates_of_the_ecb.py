@@ -48,7 +48,7 @@ def test_a_late_rate_fills_what_it_can_reach_and_marks_those_weeks(ingest: Conne
         companies.store(ingest, [listing("BBB", "GBP"), listing("AAA")], FRIDAY)
     for day in (date(2020, 6, 11), FRIDAY, MONDAY):
         add_bar(ingest, "BBB", day, 4.0)
-    add_bar(ingest, "AAA", FRIDAY, 4.0, missing=None)
+    add_bar(ingest, "AAA", FRIDAY, 4.0, missing="")
     with ingest:
         assert fx_rates.load_fx_rates(ingest, MONDAY, rates(("2020-06-12", 1.0, 0.8))) == 2  # EUR and GBP
     assert all_of(
@@ -57,8 +57,8 @@ def test_a_late_rate_fills_what_it_can_reach_and_marks_those_weeks(ingest: Conne
         where symbol = 'BBB' order by day""",
     ) == [
         (date(2020, 6, 11), None, None, "no rate"),
-        (FRIDAY, 5.0, FRIDAY, None),
-        (MONDAY, 5.0, FRIDAY, None),
+        (FRIDAY, 5.0, FRIDAY, ""),
+        (MONDAY, 5.0, FRIDAY, ""),
     ]
     marked = all_of(
         ingest, "select symbol, week_start, reason from market.changed_weeks join market.symbols using (symbol_id)"
@@ -168,9 +168,9 @@ def test_twenty_days_after_the_seeds_last_rate(
     assert fx_rates.sync_ecb_rates(ingest, until, NOBODY_THERE, NOBODY_THERE).file == "seed"
     priced = all_of(ingest, "select day, fx_date, usd_missing from market.prices order by day")
     assert priced == [
-        (days[0], days[0], None),
-        (days[1], last, None),
-        (days[2], last, None),
+        (days[0], days[0], ""),
+        (days[1], last, ""),
+        (days[2], last, ""),
         (days[3], None, "no rate"),
         (days[4], None, "no rate"),
     ]

@@ -26,6 +26,15 @@ def migrate(settings: Settings) -> None:
     Raises SettingsError where an address is missing or a role has no place to log in from.
     """
     owner_url = settings.required("warehouse_url")
+    upgrade(owner_url, "head")
+    with connect(owner_url, APPLICATION) as connection:
+        for field in ROLE_SETTINGS:
+            _ensure_role(connection, field, settings.required(field))
+        _grant(connection, *(_user(settings.required(field)) for field in ROLE_SETTINGS))
+
+
+def upgrade(owner_url: str, revision: str) -> None:
+    """Apply the migrations up to `revision`, in one transaction."""
     engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg2"))
     try:
         with engine.begin() as connection:
@@ -33,13 +42,9 @@ def migrate(settings: Settings) -> None:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     finally:
         engine.dispose()
-    with connect(owner_url, APPLICATION) as connection:
-        for field in ROLE_SETTINGS:
-            _ensure_role(connection, field, settings.required(field))
-        _grant(connection, *(_user(settings.required(field)) for field in ROLE_SETTINGS))
 
 
 def _user(url: str) -> str:

@@ -14,7 +14,11 @@ from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 REPRICE = """
 with priced as (
     select stored.symbol_id, stored.day, stored.close * rate.usd_per_unit as close_usd, rate.rate_date,
-        symbols.currency
+        case
+            when rate.usd_per_unit is not null then ''
+            when symbols.currency is null then 'unknown currency'
+            else 'no rate for ' || symbols.currency
+        end as usd_missing
     from touched
     inner join market.prices as stored using (symbol_id, day)
     inner join market.symbols on symbols.symbol_id = stored.symbol_id
@@ -23,15 +27,11 @@ with priced as (
 repriced as (
     update market.prices as stored
     set
-        close_usd = priced.close_usd, fx_date = priced.rate_date,
-        usd_missing = case
-            when priced.close_usd is not null then null
-            when priced.currency is null then 'unknown currency'
-            else 'no rate for ' || priced.currency
-        end
+        close_usd = priced.close_usd, fx_date = priced.rate_date, usd_missing = priced.usd_missing
     from priced
     where stored.symbol_id = priced.symbol_id and stored.day = priced.day
-        and (stored.close_usd, stored.fx_date) is distinct from (priced.close_usd, priced.rate_date)
+        and (stored.close_usd, stored.fx_date, stored.usd_missing)
+        is distinct from (priced.close_usd, priced.rate_date, priced.usd_missing)
     returning stored.symbol_id, stored.day
 ),
 -- Weeks that follow one another share an island: a rate of 2001 and one of today mark two spans, not all between.

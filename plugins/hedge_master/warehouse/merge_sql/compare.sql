@@ -1,12 +1,17 @@
 -- Of messages about days of which something is stored: bars that are new or differ are set aside, the others are only
--- counted. The stored ones are fetched by message, along the key, whatever the planner thinks of the table.
+-- counted. The stored ones are fetched by message, along the key of one partition, whatever the planner thinks of the
+-- table: it reckons with a look into each partition, and `offset 0` keeps it from reading them all instead.
 create temporary table stored_bars on commit drop as
 select
     message.partition, message.kafka_offset, stored.day, stored.open, stored.high, stored.low, stored.close,
     stored.volume, stored.provisional
 from batch_messages as message
-inner join market.prices as stored
-    on stored.symbol_id = message.symbol_id and stored.day between message.first_day and message.last_day
+cross join lateral (
+    select prices.day, prices.open, prices.high, prices.low, prices.close, prices.volume, prices.provisional
+    from market.prices
+    where prices.symbol_id = message.symbol_id and prices.day between message.first_day and message.last_day
+    offset 0
+) as stored
 where message.has_stored and message.known_rows is null;
 
 analyze stored_bars (partition, kafka_offset, day);

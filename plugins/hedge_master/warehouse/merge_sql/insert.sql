@@ -7,7 +7,7 @@ select
     bars.symbol_id, bars.day, bars.provisional, bars.open, bars.high, bars.low, bars.close, bars.volume,
     bars.close * rates.usd_per_unit, rates.rate_date,
     case
-        when rates.usd_per_unit is not null then null
+        when rates.usd_per_unit is not null then ''
         when bars.currency is null then 'unknown currency'
         else 'no rate for ' || bars.currency
     end,

@@ -8,7 +8,7 @@ select
     message.symbol_id, staged.day, coalesce(staged.day > message.final_until, false), staged.open, staged.high, staged.low,
     staged.close, staged.volume, staged.close * rates.usd_per_unit, rates.rate_date,
     case
-        when rates.usd_per_unit is not null then null
+        when rates.usd_per_unit is not null then ''
         when message.currency is null then 'unknown currency'
         else 'no rate for ' || message.currency
     end,

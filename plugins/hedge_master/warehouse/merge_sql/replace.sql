@@ -9,7 +9,11 @@ select
     stored.fx_date, stored.known_since, delivered.requested_at, stored.batch_id, %(batch_id)s,
     stored.provisional
 from differing_bars as delivered
-inner join market.prices as stored using (symbol_id, day)
+cross join lateral (
+    select * from market.prices
+    where prices.symbol_id = delivered.symbol_id and prices.day = delivered.day
+    offset 0
+) as stored
 where not delivered.is_new;
 
 with changed as (
@@ -20,7 +24,7 @@ with changed as (
         volume = delivered.volume,
         close_usd = delivered.close * rates.usd_per_unit, fx_date = rates.rate_date,
         usd_missing = case
-            when rates.usd_per_unit is not null then null
+            when rates.usd_per_unit is not null then ''
             when delivered.currency is null then 'unknown currency'
             else 'no rate for ' || delivered.currency
         end,

@@ -1,0 +1,83 @@
+"""How prices are stored: what the migration to partitions keeps, where a bar goes, what a row costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import pytest
+from market_rows import all_of
+from psycopg2.extensions import connection as Connection
+from sqlalchemy.exc import DatabaseError
+
+from hedge_master.settings import Settings
+from hedge_master.warehouse.migrate import migrate, upgrade
+
+# A bar with dollars, one without, and one that is provisional.
+BEFORE = """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, fx_date, usd_missing,
+    batch_id, known_since, provisional) values
+    (1, '2020-06-11', 1, 4, 0.5, 2, 9, 2.5, '2020-06-10', null, 3, '2020-06-12 01:00Z', false),
+    (5001, '2020-06-12', 1, 4, 0.5, 2, 9, null, null, 'no rate for TWD', 4, '2020-06-12 02:00Z', false),
+    (90000, '2020-06-12', 1, 4, 0.5, 2, 9, 2, '2020-06-12', null, 4, '2020-06-12 02:00Z', true)"""
+BARS = """select symbol_id, day::text, open, high, low, close, volume, close_usd, fx_date::text, usd_missing, batch_id,
+    known_since::text, provisional, tableoid::regclass::text from market.prices order by 1, 2"""
+LATER = "2020-06-12 02:00:00+00"
+PRICES = (1.0, 4.0, 0.5, 2.0, 9)
+AFTER = [
+    (1, "2020-06-11", *PRICES, 2.5, "2020-06-10", "", 3, "2020-06-12 01:00:00+00", False, "market.prices_00001"),
+    (5001, "2020-06-12", *PRICES, None, None, "no rate for TWD", 4, LATER, False, "market.prices_05001"),
+    (90000, "2020-06-12", *PRICES, 2.0, "2020-06-12", "", 4, LATER, True, "market.prices_80001"),
+]
+
+
+@pytest.fixture
+def owner(warehouse_settings: Settings) -> Iterator[Connection]:
+    """The owner's connection to a warehouse as it was before partitions, with three bars; put away after the test."""
+    url = warehouse_settings.required("warehouse_url")
+    connection = psycopg2.connect(url, options="-c timezone=UTC")
+    all_of(connection, "alter schema market rename to market_of_other_tests; select 1")
+    try:
+        upgrade(url, "0011")
+        all_of(connection, f"{BEFORE} returning 1")
+        yield connection
+    finally:
+        connection.rollback()
+        all_of(connection, "drop schema market cascade; drop schema if exists staging, reports cascade; select 1")
+        all_of(connection, "alter schema market_of_other_tests rename to market; select 1")
+        connection.close()
+
+
+def test_bars_of_before_move_into_partitions_and_are_read_by_the_same_roles(
+    owner: Connection, warehouse_settings: Settings
+) -> None:
+    """Company 1 is in the first partition, 5,001 in the second, and whatever comes after 80,000 in the last. dbt's view
+    of the old table does not go on showing it."""
+    all_of(owner, "create schema staging; create view staging.bars as select close from market.prices; select 1")
+    migrate(warehouse_settings)
+    assert all_of(owner, BARS) == AFTER
+    assert all_of(owner, "select to_regclass('market.prices_before'), to_regclass('staging.bars')") == [(None, None)]
+    with closing(psycopg2.connect(warehouse_settings.required("warehouse_dbt_url"))) as reader:
+        assert all_of(reader, "select count(*) from market.prices") == [(3,)]
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        all_of(owner, "update market.prices set close_usd = null where symbol_id = 1 returning 1")
+
+
+def test_a_view_that_somebody_made_is_not_lost_unseen(owner: Connection, warehouse_settings: Settings) -> None:
+    all_of(owner, "create schema reports; create view reports.bars as select close from market.prices; select 1")
+    with pytest.raises(DatabaseError, match=r"reports\.bars reads it: drop that first"):
+        migrate(warehouse_settings)
+    assert all_of(owner, "select count(*) from reports.bars") == [(3,)]
+
+
+def test_a_complete_bar_has_no_padding_and_no_list_of_nulls(ingest: Connection) -> None:
+    """24 bytes of header, 8 + 64 + 6 of values, up to the next multiple of 8: 104."""
+    with ingest.cursor() as cursor:
+        cursor.execute(
+            """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, fx_date, batch_id,
+            known_since) select 1, day, 1, 1, 1, 1, 1, 1, day, 1, now()
+            from generate_series(date '2000-01-01', '2000-03-15', interval '1 day') as day"""
+        )
+        cursor.execute("select count(*), max((ctid::text::point)[0]) from market.prices")
+        assert cursor.fetchone() == (75, 0.0)
+    ingest.rollback()
