@@ -25,7 +25,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule, task
 
 from hedge_master.alerts.notifier import RunFailed
-from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, SPARK_CONF, START, Tag
+from hedge_master.orchestration.spark_driver import driver_options
+from hedge_master.orchestration.wiring import DEFAULTS, DRIVER_OPTIONS, PRICES_MERGED, SPARK_CONF, START, Tag
 from hedge_master.settings import REPO_ROOT, load_settings
 
 settings = load_settings()
@@ -41,6 +42,7 @@ with DAG(
     default_args=DEFAULTS,
     on_failure_callback=RunFailed(),
     tags=[Tag.STREAM, Tag.ON_DEMAND],
+    user_defined_macros={"driver_options": driver_options},
     params={
         "reason": Param(
             None,
@@ -95,7 +97,7 @@ with DAG(
         ],
         name="hedge_master redrive_rejected",
         driver_memory=settings.spark_driver_memory,
-        conf=SPARK_CONF,
+        conf=SPARK_CONF | {DRIVER_OPTIONS: "{{ driver_options() }}"},
     )
 
     # Also behind a job that failed: what it had stored by then is announced all the same.

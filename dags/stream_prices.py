@@ -18,9 +18,11 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import DAG, task
 
 from hedge_master.alerts.notifier import RunFailed
+from hedge_master.orchestration.spark_driver import driver_options
 from hedge_master.orchestration.wiring import (
     DAILY_PRICES_PUBLISHED,
     DEFAULTS,
+    DRIVER_OPTIONS,
     PRICE_HISTORY_PUBLISHED,
     PRICES_MERGED,
     SPARK_CONF,
@@ -42,13 +44,14 @@ with DAG(
     default_args=DEFAULTS,
     on_failure_callback=RunFailed(),
     tags=[Tag.STREAM],
+    user_defined_macros={"driver_options": driver_options},
 ):
 
     @task.short_circuit
-    def has_unread_messages() -> bool:
+    def has_unread_messages() -> dict[str, int] | None:
         from hedge_master.orchestration import tasks
 
-        return tasks.has_unread_messages()
+        return tasks.unread_messages()
 
     has_unread_messages() >> SparkSubmitOperator(
         task_id="merge_prices",
@@ -58,6 +61,7 @@ with DAG(
         name="hedge_master stream_prices",
         jars=str(settings.spark_jars / "*.jar"),
         driver_memory=settings.spark_driver_memory,
-        conf=SPARK_CONF,
+        conf=SPARK_CONF
+        | {DRIVER_OPTIONS: "{{ driver_options(ti.xcom_pull('has_unread_messages'), keep_classes=True) }}"},
         outlets=[PRICES_MERGED],
     )

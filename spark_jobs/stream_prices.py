@@ -316,8 +316,10 @@ def copied(rows: DataFrame, url: str, table: str) -> int:
     return sum(row["rows"] for row in rows.mapInArrow(copy, "rows long").collect())
 
 
-def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, checkpoint: str) -> StreamingQuery:
-    """Start the query of one topic; it ends when it has read what was published at its start.
+def stream(
+    spark: SparkSession, settings: Settings, topic: Topic, run_id: str, checkpoint: str
+) -> StreamingQuery | None:
+    """Start the query of one topic; it ends when it has read what was published at its start. None where that is nothing.
 
     Raises MessagesLost where Kafka has deleted what the warehouse would read next.
     """
@@ -325,13 +327,15 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     with connect(url, APPLICATION) as warehouse:
         positions = read_positions(settings, warehouse, topic)
         check(positions)
-    starting = {topic.name: {str(number): each.start for number, each in positions.partitions.items()}}
+    if not positions.unread:
+        return None
+    starts = {number: each.start for number, each in positions.partitions.items()}
     ends = {number: each.end for number, each in positions.partitions.items()}
     kafka = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.kafka_servers)
         .option("subscribe", topic.name)
-        .option("startingOffsets", json.dumps(starting))
+        .option("startingOffsets", json.dumps({topic.name: starts}))
         .option("includeHeaders", "true")
         .option("maxOffsetsPerTrigger", topic.messages_per_batch)
         # Compressed: full answers unpack eight times, and consumers that wait for their next batch keep what they have
@@ -360,7 +364,7 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
         warehouse.commit()
         began = time.monotonic()
         rows = copied(staged(validated(bars(messages(batch, known)))), url, topic.staging)
-        delivery = Delivery(positions.topic_id, ends, time.monotonic() - began)
+        delivery = Delivery(positions.topic_id, starts, ends, time.monotonic() - began)
         return merge_batch(warehouse, topic, run_id, started_at, rows, delivery)
 
     return (
@@ -372,10 +376,11 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     )
 
 
-def ended(query: StreamingQuery) -> Exception | None:
+def ended(query: StreamingQuery | None) -> Exception | None:
     """Wait for a query's end; its error is handed back, so that one topic's trouble does not stop the other."""
     try:
-        query.awaitTermination()
+        if query is not None:
+            query.awaitTermination()
     except StreamingQueryException as error:
         return error
     return None
@@ -389,7 +394,7 @@ def main(argv: Sequence[str]) -> int:
     spark = SparkSession.builder.appName(APPLICATION).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     with tempfile.TemporaryDirectory(prefix="hm-checkpoint-") as checkpoint:
-        queries: list[StreamingQuery] = []
+        queries: list[StreamingQuery | None] = []
         broken: list[Exception] = []
         for topic in TOPICS:
             try:

@@ -35,7 +35,7 @@ class Topic:
 
 
 DAILY_PRICES = Topic("market-data.daily-prices.v1", "compact", "market.staging_daily_prices", 10_000)
-PRICE_HISTORY = Topic("market-data.price-history.v1", "full", "market.staging_price_history", 100)
+PRICE_HISTORY = Topic("market-data.price-history.v1", "full", "market.staging_price_history", 250)
 TOPICS = (DAILY_PRICES, PRICE_HISTORY)
 
 

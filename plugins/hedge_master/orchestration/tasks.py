@@ -164,10 +164,10 @@ def conclude_run(complaints: Sequence[str]) -> str:
     return outcome.note(state)
 
 
-def has_unread_messages() -> bool:
-    """True where Kafka holds messages that the warehouse has not read, or has lost some; says how many in the log."""
+def unread_messages() -> dict[str, int] | None:
+    """Topic -> messages to read; None where there are none and nothing was lost."""
     with warehouse() as connection:
         found = read_all_positions(load_settings(), connection)
     for each in found:
         log.info("%s: %d messages to read", each.topic.name, each.unread)
-    return any(each.is_work for each in found)
+    return {each.topic.name: each.unread for each in found} if any(each.is_work for each in found) else None

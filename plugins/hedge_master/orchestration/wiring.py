@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
 }
 
+DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 # Of every Spark job: no page of its own, few and large pieces of work.
 SPARK_CONF = {
     "spark.ui.enabled": "false",

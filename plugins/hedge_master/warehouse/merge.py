@@ -43,11 +43,12 @@ class KnowledgeOutdated(RuntimeError):
 class Delivery:
     """What the warehouse cannot see of a batch, for its account.
 
-    `topic_id`: Kafka's own id of the topic. `ends`: partition -> end of the topic when the run began.
-    `copy_seconds`: reading, parsing, validating and copying into staging.
+    `topic_id`: Kafka's own id of the topic. `starts`, `ends`: partition -> first offset to read and end of the topic
+    when the run began. `copy_seconds`: reading, parsing, validating and copying into staging.
     """
 
     topic_id: str | None = None
+    starts: Mapping[int, int] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
     copy_seconds: float = 0.0
 
@@ -240,7 +241,9 @@ def _book(
     merge_seconds: float,
 ) -> None:
     """The account of the batch, which the table refuses where the classes do not add up."""
-    reached = next_offsets(cursor.connection, topic) | {partition: until for partition, (_, until) in offsets.items()}
+    # A partition that was never read may begin far behind 0.
+    reached = {**delivery.starts, **next_offsets(cursor.connection, topic)}
+    reached |= {partition: until for partition, (_, until) in offsets.items()}
     lag = sum(max(end - reached.get(partition, 0), 0) for partition, end in delivery.ends.items())
     (size,) = _one(cursor, "select coalesce(sum(bytes), 0)::bigint from batch_messages")
     values = {

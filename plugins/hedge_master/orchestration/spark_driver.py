@@ -1,0 +1,36 @@
+"""How the JVM of a Spark job starts.
+
+Most of what a short run costs is its start: classes that are loaded and checked, and code that is compiled for a future
+that it does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hedge_master.settings import load_settings
+
+# Behind so many full answers the best code of the JVM has earned what it costs to make (docs/decisions/0015).
+LONG_RUN_MESSAGES = 400
+LONG_RUN = ("-XX:+UseParallelGC",)
+SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# An archive of another Java or other jars is passed over; of that the JVM need not speak.
+SILENT = "-Xlog:cds=off,cds+dynamic=off"
+
+
+def driver_options(unread: Mapping[str, int] | None = None, *, keep_classes: bool = False) -> str:
+    """The value of spark.driver.extraJavaOptions for a job that has `unread` messages (by topic) before it.
+
+    Spark's classes come ready-made from the archive HM_SPARK_CLASS_ARCHIVE, if it is there; with `keep_classes` the job
+    writes it at its end where it is not. None for `unread`: the job reads no topic, or few messages of it.
+    """
+    from hedge_master.ingestion.topics import PRICE_HISTORY  # not where DAG files are read: it brings Kafka's client
+
+    many = (unread or {}).get(PRICE_HISTORY.name, 0) >= LONG_RUN_MESSAGES
+    options = [*(LONG_RUN if many else SHORT_RUN)]
+    archive = load_settings().spark_class_archive
+    if archive.exists():
+        options += [f"-XX:SharedArchiveFile={archive}", SILENT]
+    elif keep_classes and archive.parent.is_dir():
+        options += [f"-XX:ArchiveClassesAtExit={archive}", SILENT]
+    return " ".join(options)
