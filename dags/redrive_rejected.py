@@ -5,21 +5,24 @@ from their own JSON, which is kept for ever; a message that was refused whole, o
 message, is read from Kafka again. What passes is stored under the rule of the newest answer, so an old row never undoes
 a newer price, and its rejection is marked resolved. What is refused again stays open and counts as seen no more often.
 A message that Kafka has deleted stays open and says so: ask for the symbol again with *refresh* in
-`backfill_price_history`. Safe to run again, and beside the stream. The ranking is built anew where prices came in.
+`backfill_price_history`, and then `hm rejected close` it. Safe to run again, and beside the stream. The ranking is
+built anew where prices came in, also by a run that failed behind them.
 
 **When to run it.** After a fix: `sync_symbols` has learned a symbol (`unknown_symbol`), a rule was mended. `hm rejected
 list` counts what is open for which reason, `hm rejected redrive` starts this DAG from a terminal.
 
 **What it costs.** No call to the API; a start of Spark. Skipped where nothing is open.
 
-**When it fails.** Run it again: each merge stands by itself, so it goes on with what is left. "sent no message": Kafka
-does not answer.
+**When it fails.** Run it again: each merge stands by itself, so it goes on with what is left. All rows are driven
+before Kafka is asked; the log of `redrive_rows` says for each topic what kept its messages from being read. "does not
+hold, and has not deleted": the topic has lost its end, see `hm stream accept-loss`.
 """
 
 from __future__ import annotations
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import DAG, Param, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param, TriggerRule, task
 
 from hedge_master.alerts.notifier import RunFailed
 from hedge_master.orchestration.wiring import DEFAULTS, PRICES_MERGED, SPARK_CONF, START, Tag
@@ -87,15 +90,16 @@ with DAG(
             "--run-id={{ dag_run.dag_id }}/{{ dag_run.run_id }}",
             "--reason={{ params.reason or '' }}",
             "--symbol={{ params.symbol or '' }}",
-            "--batch={{ params.batch }}",
-            "--limit={{ params.limit }}",
+            "--batch={{ params.batch | int }}",
+            "--limit={{ params.limit | int }}",
         ],
         name="hedge_master redrive_rejected",
         driver_memory=settings.spark_driver_memory,
         conf=SPARK_CONF,
     )
 
-    @task
+    # Also behind a job that failed: what it had stored by then is announced all the same.
+    @task(trigger_rule=TriggerRule.ALL_DONE)
     def report_redriven(params: dict) -> dict[str, int]:
         from hedge_master.orchestration import redrive_tasks
 
@@ -107,6 +111,9 @@ with DAG(
 
         return redrive_tasks.announce_merged(became)
 
+    # The one end, which fails with the job: the tasks behind it may be green or skipped.
+    conclude_run = EmptyOperator(task_id="conclude_run", trigger_rule=TriggerRule.NONE_FAILED)
+
     reported = report_redriven()
     has_rejections() >> redrive_rows >> reported
-    announce_merged(reported)
+    [redrive_rows, announce_merged(reported)] >> conclude_run

@@ -2,9 +2,9 @@
 
     spark-submit spark_jobs/redrive_rejected.py --run-id ID [--reason R] [--symbol S] [--batch B] [--limit N]
 
-Rows come from their own JSON in `market.rejections`, so they need no Kafka; what only a whole message can answer is
-read from Kafka again. Both take the way of the stream: the same rules, the same merge, under the rule of the newest
-answer. A message that Kafka has deleted stays open, and says so.
+Rows come first, from their own JSON in `market.rejections`, so they need no Kafka; what only a whole message can answer
+is then read from Kafka again. Both take the way of the stream: the same rules, the same merge, under the rule of the
+newest answer. A message that Kafka has deleted stays open, and says so.
 """
 
 from __future__ import annotations
@@ -13,25 +13,21 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pyarrow
+from confluent_kafka import KafkaException
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from hedge_master.ingestion.kept_messages import Kept, Place, read_again
-from hedge_master.ingestion.rejections import (
-    REDRIVE_STAGING,
-    Choice,
-    Outcome,
-    Rejection,
-    mark_gone,
-    outcome,
-    to_drive,
-)
+from hedge_master.ingestion.kept_messages import Kept, Lack, Place, read_again
+from hedge_master.ingestion.positions import read_positions
+from hedge_master.ingestion.redrive import REDRIVE_STAGING, Outcome, mark_gone, outcome, to_drive
+from hedge_master.ingestion.rejections import Choice, Rejection
 from hedge_master.ingestion.topics import TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
@@ -42,6 +38,7 @@ APPLICATION = "hedge_master redrive_rejected"
 LIMIT = 50_000
 ROWS_PER_MERGE = 20_000
 BYTES_PER_MERGE = 32 * 1024 * 1024
+MOST_NAMED = 10
 
 MOMENT = pyarrow.timestamp("us", tz="UTC")
 STORED = pyarrow.schema(
@@ -56,6 +53,7 @@ STORED = pyarrow.schema(
         "market_date": pyarrow.date32(),
         "day_text": pyarrow.string(),
         "raw": pyarrow.string(),
+        "day_repeats": pyarrow.bool_(),
     }
 )
 HEADER = pyarrow.struct({"key": pyarrow.string(), "value": pyarrow.binary()})
@@ -69,6 +67,10 @@ KAFKA = pyarrow.schema(
     }
 )
 Message = list[Rejection]
+
+
+class MessagesMissing(RuntimeError):
+    """Kafka has not deleted messages that were refused, and does not hold them either."""
 
 
 def rows_again(spark: SparkSession, refused: Sequence[Message]) -> DataFrame:
@@ -86,9 +88,11 @@ def rows_again(spark: SparkSession, refused: Sequence[Message]) -> DataFrame:
             "market_date": row.market_date,
             "day_text": row.day,
             "raw": row.raw,
+            "day_repeats": times[row.day] > 1,
         }
         for message in refused
         for size in (sum(len((row.raw or "").encode()) for row in message),)
+        for times in (Counter(row.day for row in message),)
         for number, row in enumerate(message)
     ]
     return (
@@ -104,7 +108,6 @@ def rows_again(spark: SparkSession, refused: Sequence[Message]) -> DataFrame:
                 "is_notice": F.lit(False),
                 # Rows that were refused for their payload's symbol, or for its days, are driven with the whole message.
                 "payload_symbol": F.col("symbol"),
-                "day_repeats": F.lit(False),
             }
         )
     )
@@ -145,38 +148,54 @@ class Redrive:
         self._run_id = run_id
 
     def run(self, choice: Choice, limit: int) -> Outcome:
-        """Each merge commits by itself: what a kill leaves open is driven by the next run."""
+        """Each merge commits by itself: what a kill leaves open is driven by the next run.
+
+        Raises an ExceptionGroup, at the end, of what kept a topic's messages from being read.
+        """
         lock_staging(self._warehouse, REDRIVE_STAGING)
         # Looked up behind the lock: another run may just have resolved some.
-        found = list(to_drive(self._warehouse, choice, limit))
+        found = list(to_drive(self._warehouse, choice, limit, TOPICS))
         self._warehouse.commit()
         for topic in TOPICS:
-            whole: list[Message] = []
-            stored: list[Message] = []
-            for message in found:
-                if message[0].topic == topic.name:
-                    (whole if any(row.needs_message for row in message) else stored).append(message)
-            if whole:
-                stored += self._drive_messages(topic, whole)
-            for batch in merges(stored):
-                ids = [row.rejection_id for message in batch for row in message]
-                self._merge(topic, staged(validated(rows_again(self._spark, batch)), own_json=F.col("raw")), ids)
-        return outcome(self._warehouse, self._run_id, choice)
+            self._drive_rows(topic, [message for message in found if message[0].topic == topic.name])
+        broken: list[Exception] = []
+        for topic in TOPICS:
+            whole = [message for message in found if message[0].topic == topic.name and _needs_message(message)]
+            try:
+                self._drive_messages(topic, whole)
+            except (KafkaException, TimeoutError, MessagesMissing) as error:  # of this topic: the other one is read
+                broken.append(error)
+        became = outcome(self._warehouse, self._run_id, choice, TOPICS)
+        print(json.dumps({"run": self._run_id, **asdict(became)}), flush=True)
+        if broken:
+            raise ExceptionGroup(f"messages of {len(broken)} topics could not be read again", broken)
+        return became
 
-    def _drive_messages(self, topic: Topic, whole: Sequence[Message]) -> list[Message]:
-        """Drives what Kafka holds; returns the rows of gone messages that need no message."""
+    def _drive_rows(self, topic: Topic, found: Sequence[Message]) -> None:
+        rows = [[row for row in message if not row.needs_message] for message in found]
+        for batch in merges(message for message in rows if message):
+            ids = [row.rejection_id for message in batch for row in message]
+            self._merge(topic, staged(validated(rows_again(self._spark, batch)), own_json=F.col("raw")), ids)
+
+    def _drive_messages(self, topic: Topic, whole: Sequence[Message]) -> None:
+        if not whole:
+            return
         refused = {_place(message): message for message in whole}
-        left: list[Message] = []
+        missing: list[str] = []
         batch: list[Kept] = []
         ids: list[int] = []
         size = 0
-        for place, kept in read_again(self._settings, topic.name, list(refused)):
+        positions = read_positions(self._settings, self._warehouse, topic)
+        self._warehouse.commit()
+        for place, kept in read_again(self._settings, positions, list(refused)):
             rows = refused[place]
-            if kept is None:
+            if kept is Lack.GONE:
                 with self._warehouse:
                     gone = [row.rejection_id for row in rows if row.needs_message]
                     mark_gone(self._warehouse, gone, self._run_id)
-                left.append([row for row in rows if not row.needs_message])
+                continue
+            if kept is Lack.MISSING:
+                missing.append(rows[0].place)
                 continue
             ids += [row.rejection_id for row in rows]
             if kept not in batch[-1:]:  # rejections of one message may know it with its request time, and without
@@ -187,7 +206,12 @@ class Redrive:
                 batch, ids, size = [], [], 0
         if batch:
             self._merge_messages(topic, batch, ids)
-        return [rows for rows in left if rows]
+        if missing:
+            raise MessagesMissing(
+                f"Kafka does not hold, and has not deleted: {', '.join(missing[:MOST_NAMED])}"
+                + (f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else "")
+                + "; `hm stream accept-loss` says whether the topic has lost its end"
+            )
 
     def _merge_messages(self, topic: Topic, kept: Sequence[Kept], ids: Sequence[int]) -> None:
         self._merge(topic, staged(validated(bars(messages(messages_again(self._spark, kept))))), ids)
@@ -211,9 +235,14 @@ class Redrive:
             )
 
 
+def _needs_message(message: Message) -> bool:
+    return any(row.needs_message for row in message)
+
+
 def _place(message: Message) -> Place:
     first = message[0]
-    return Place(first.partition, first.kafka_offset, first.symbol, first.requested_at)
+    seen = min(row.first_seen for row in message)
+    return Place(first.partition, first.kafka_offset, first.symbol, first.requested_at, seen)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -229,8 +258,7 @@ def main(argv: Sequence[str]) -> int:
     spark = SparkSession.builder.appName(APPLICATION).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     with connect(settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
-        became = Redrive(spark, settings, warehouse, given.run_id).run(choice, given.limit)
-    print(json.dumps({"run": given.run_id, **asdict(became)}), flush=True)
+        Redrive(spark, settings, warehouse, given.run_id).run(choice, given.limit)
     spark.stop()
     return 0
 

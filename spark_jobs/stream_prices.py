@@ -56,6 +56,7 @@ BAR = T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.value
 EARLIEST_DAY = date(1900, 1, 1)
 # Beyond these no currency has a price, and the square or the dollar value of one may leave a double.
 SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e12
+DAY_CHARACTERS = len("2020-06-12")
 NUMBERS = r"\A[-+.0-9eE]*\z"
 PAYLOAD = T.StructType(
     [
@@ -144,6 +145,7 @@ def bars(read: DataFrame) -> DataFrame:
     """
     # Else Spark reads on behind an error of syntax inside a bar, and makes a bar of what is left.
     read.sparkSession.conf.set("spark.sql.json.enablePartialResults", "false")
+    read.sparkSession.conf.set("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
     listed = read.withColumn("listed", _listed("body", PAYLOAD))
     answer = _first(F.col("listed"))
     series = answer["Time Series (Daily)"]
@@ -167,19 +169,24 @@ def bars(read: DataFrame) -> DataFrame:
         F.when(~is_good, F.coalesce(*[members[name] for name in NOTICES]).isNotNull()).alias("is_notice"),
         F.when(is_good, answer["Meta Data"]["2. Symbol"]).otherwise(symbol).alias("payload_symbol"),
         # Only for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
-        F.when(F.size(F.array_distinct(days)) < F.size(days), days).alias("days"),
+        F.when(F.size(F.map_from_arrays(days, days)) < F.size(days), F.sort_array(days)).alias("sorted_days"),
         F.when(is_good, series).alias("series"),
         F.when(~is_good, bar_by_bar).alias("series_bar_by_bar"),
     )
-    one_a_bar = one_a_message.select(
-        "*", F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar")
-    ).drop("series", "series_bar_by_bar")
+    repeated = F.filter("sorted_days", lambda day, at: day == F.get("sorted_days", at + 1))
+    one_a_bar = (
+        one_a_message.withColumn("repeated_days", F.array_distinct(repeated))
+        .drop("sorted_days")
+        .select("*", F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar"))
+        .drop("series", "series_bar_by_bar")
+    )
+    # From here on a row is a bar: no lambda function any more, which would break Spark's generated code in two.
     return one_a_bar.select(
         "*",
         (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
-        (F.size(F.filter("days", lambda day: day == F.col("day_text"))) > 1).alias("day_repeats"),
+        F.array_contains("repeated_days", F.col("day_text")).alias("day_repeats"),
         *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
-    ).drop("days", "at")
+    ).drop("repeated_days", "at")
 
 
 def _listed(body: str, element: T.DataType) -> Column:
@@ -212,10 +219,17 @@ def validated(rows: DataFrame) -> DataFrame:
       quotes or bare. Java would also take "1.0d", "0x1p3" and " 12 ". A bare number has at most 1,000 characters.
     """
     day = F.col("day_text").try_cast("date")
+    # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too. To look at these characters is cheaper than to write
+    # the date anew and compare, or a regular expression.
+    has_shape = (
+        (F.octet_length("day_text") == DAY_CHARACTERS)
+        & (F.substring("day_text", 5, 1) == "-")
+        & (F.substring("day_text", 8, 1) == "-")
+        & F.substring("day_text", DAY_CHARACTERS, 1).between("0", "9")
+    )
     typed = rows.select(
         "*",
-        # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too.
-        F.when(day.cast("string") == F.col("day_text"), day).alias("day"),
+        F.when(has_shape, day).alias("day"),
         *[F.col(f"{column}_text").try_cast("double").alias(column) for column in PRICES],
         F.col("volume_text").try_cast("long").alias("volume"),
     )
@@ -310,7 +324,7 @@ def stream(spark: SparkSession, settings: Settings, topic: Topic, run_id: str, c
     url = settings.required("warehouse_ingest_url")
     with connect(url, APPLICATION) as warehouse:
         positions = read_positions(settings, warehouse, topic)
-        check(positions, warehouse)
+        check(positions)
     starting = {topic.name: {str(number): each.start for number, each in positions.partitions.items()}}
     ends = {number: each.end for number, each in positions.partitions.items()}
     kafka = (

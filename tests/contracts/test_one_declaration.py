@@ -7,7 +7,8 @@ import re
 
 from psycopg2.extensions import connection as Connection
 
-from hedge_master.ingestion.rejections import ANSWERED_BY_THE_MESSAGE, REDRIVE_STAGING
+from hedge_master.ingestion.redrive import REDRIVE_STAGING
+from hedge_master.ingestion.rejections import ANSWERED_BY_THE_MESSAGE
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.local_stack.dashboard_page import CHROMIUM_NAMES
 from hedge_master.orchestration import wiring

@@ -26,7 +26,9 @@ EXPECTED = {
     "sync_splits": {"sync_stalest", "announce_changes", "report_left"},
     "sync_earnings": {"sync_calendar", "sync_reports", "report_left"},
     "stream_prices": {"has_unread_messages", "merge_prices"},
-    "redrive_rejected": {"has_rejections", "redrive_rows", "report_redriven", "announce_merged"},
+    "redrive_rejected": {
+        *("has_rejections", "redrive_rows", "report_redriven", "announce_merged", "conclude_run"),
+    },
     "build_volatility": {"test_models", "publish_marts"},
     "watch_data": {"check_data"},
     "tend_warehouse": {"prune_records", "refresh_statistics"},
@@ -42,6 +44,7 @@ bag = DagBag(dag_folder=sys.argv[1])
 described = {
     dag_id: {
         "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "rules": {task.task_id: str(task.trigger_rule.value) for task in dag.tasks},
         "tags": sorted(dag.tags), "doc": dag.doc_md or "", "runs": dag.max_active_runs, "catchup": dag.catchup,
         "owner": dag.owner, "file": dag.fileloc,
         "retries": sorted({task.retries for task in dag.tasks}),
@@ -147,6 +150,18 @@ def test_a_run_has_one_end_that_knows_of_all_its_parts(bag: dict[str, Any]) -> N
         upstream = {name for names in tasks.values() for name in names}
         assert tasks.keys() - upstream == {"conclude_run"}
         assert {"publish_payloads", "sync_fx_rates"} <= set(tasks["conclude_run"])
+
+
+def test_a_redrive_that_fails_announces_what_it_has_stored_and_is_red(bag: dict[str, Any]) -> None:
+    dag = bag["dags"]["redrive_rejected"]
+    assert (dag["tasks"]["report_redriven"], dag["rules"]["report_redriven"]) == (["redrive_rows"], "all_done")
+    assert dag["tasks"]["announce_merged"] == ["report_redriven"]
+    upstream = {name for names in dag["tasks"].values() for name in names}
+    assert dag["tasks"].keys() - upstream == {"conclude_run"}
+    assert (dag["tasks"]["conclude_run"], dag["rules"]["conclude_run"]) == (
+        ["announce_merged", "redrive_rows"],
+        "none_failed",
+    )
 
 
 def test_whoever_calls_the_api_for_rates_splits_and_earnings_waits_in_its_pool(bag: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from staging_rows import StagedBar, stage
 
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
 from hedge_master.warehouse.merge import BatchRefused, Counts, merge_batch, next_offsets
+from ledger_rows import add_call
 
 FRIDAY, MONDAY, TUESDAY = date(2020, 6, 12), date(2020, 6, 15), date(2020, 6, 16)
 NOON, ONE, TWO = (datetime(2020, 6, 16, hour, tzinfo=UTC) for hour in (12, 13, 14))
@@ -103,6 +104,15 @@ def test_an_old_provisional_bar_does_not_undo_a_final_one_of_the_same_cents(ware
     late = deliver(warehouse, DAILY_PRICES, 2, NOON, [("AAA", MONDAY, 11.0)], market_time=early)
     assert classes(late) == (0, 0, 0, 1, 0)
     assert all_of(warehouse, "select provisional from market.prices where day = '2020-06-15'") == [(False,)]
+
+
+def test_an_answer_of_an_earlier_topic_of_the_name_was_merged_whatever_its_offset(warehouse: Connection) -> None:
+    """One o'clock's answer spoke for Monday, from offset 7 of a topic whose successor has been read to offset 1."""
+    deliver(warehouse, DAILY_PRICES, 0, TWO, [("AAA", TUESDAY, 12.0)])
+    all_of(warehouse, "update market.ingest_offsets set topic_since = '2020-06-17' returning 1")
+    told = {"requested_at": ONE, "finished_at": ONE, "first_bar": MONDAY, "last_bar": MONDAY}
+    add_call(warehouse, "AAA", topic=DAILY_PRICES.name, kafka_offset=7, **told)
+    assert classes(deliver(warehouse, PRICE_HISTORY, 0, NOON, [("AAA", MONDAY, 11.0)])) == (0, 0, 0, 1, 0)
 
 
 def test_a_bar_of_an_open_session_is_provisional_until_the_next_answer(warehouse: Connection) -> None:

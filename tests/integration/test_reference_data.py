@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 
+import psycopg2
 import pytest
 from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
@@ -12,6 +14,7 @@ from hedge_master.alpha_vantage.answers import Split
 from hedge_master.ingestion import companies, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 from planned import daily_symbols, missing_histories
 
 
@@ -60,6 +63,22 @@ def test_a_split_that_moves_to_another_day_is_not_applied_twice(ingest: Connecti
     with ingest:
         assert splits.store(ingest, "AAA", []) == 1
     assert all_of(ingest, "select count(*) from market.splits") == [(0,)]
+
+
+def test_a_split_marks_its_weeks_behind_a_merge_that_marks_its_own(
+    ingest: Connection, warehouse_settings: Settings
+) -> None:
+    """Else a reader sees the split's number first, and never the smaller ones of the merge that commits behind it."""
+    with ingest:
+        companies.store(ingest, [listing("AAA")], FRIDAY)
+    with closing(psycopg2.connect(warehouse_settings.required("warehouse_ingest_url"))) as merging:
+        merging.cursor().execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
+        ingest.cursor().execute("set local lock_timeout = '100ms'")
+        with pytest.raises(psycopg2.errors.LockNotAvailable), ingest:
+            splits.store(ingest, "AAA", [Split(date(2020, 7, 10), 4.0)])
+        merging.commit()
+        with ingest:
+            assert splits.store(ingest, "AAA", [Split(date(2020, 7, 10), 4.0)]) == 1
 
 
 def test_splits_of_a_stranger_are_refused(ingest: Connection) -> None:

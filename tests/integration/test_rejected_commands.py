@@ -104,10 +104,24 @@ def test_one_rejection_tells_its_story_with_its_own_json(hm: Hm) -> None:
     (gone,) = told(hm("show", "--symbol", "OLD", "--format", "json"))
     assert gone["state"] == "open, message gone from Kafka"
     shown = " ".join(hm("show", str(gone["rejection_id"])).stdout.split())
-    assert "Kafka has deleted its message; ask for the symbol again" in shown
+    assert "Kafka has deleted its message; ask for the symbol again, then close it" in shown
     assert '{"Note": "[slow down]"}' in shown
     unknown = hm("show", "999")
     assert "rejection 999 is not in market.rejections" in str(unknown.exception)
+
+
+@pytest.mark.usefixtures("refused")
+def test_what_is_gone_is_closed_by_hand_or_looked_for_again(hm: Hm) -> None:
+    (gone,) = told(hm("show", "--symbol", "OLD", "--format", "json"))
+    assert hm("look-again", "--symbol", "NEW").stdout.startswith("0 rejections")
+    assert hm("look-again", "--symbol", "OLD").stdout.startswith("1 rejections")
+    assert told(hm("show", "--symbol", "OLD", "--format", "json"))[0]["state"] == "open"
+    number = str(gone["rejection_id"])
+    assert hm("close", number, "--because", "asked for again").stdout == "1 of 1 closed\n"
+    assert hm("close", number, "--because", "twice").stdout == "0 of 1 closed: the others are not open\n"
+    assert ": asked for again" in hm("show", number).stdout
+    (notice,) = [each for each in told(hm("list", "--format", "json")) if each["reason"] == "notice"]
+    assert (notice["open"], notice["gone"], notice["closed"]) == (0, 0, 1)
 
 
 class Airflow:
@@ -173,7 +187,9 @@ def test_a_redrive_that_fails_shows_the_end_of_its_log(
     hm: Hm, refused: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "airflow", lambda stack: Airflow(refused, "failed"))
-    assert "redrive_rows: out of memory" in str(hm("redrive").exception)
+    ended = hm("redrive")
+    assert "redrive_rows: out of memory" in str(ended.exception)
+    assert ended.stdout.splitlines()[-1].startswith("rejections: 1 resolved")
 
 
 def test_without_airflow_it_says_so(hm: Hm, refused: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from market_rows import all_of
 from psycopg2.extensions import connection as Connection
 from staging_rows import StagedBar, stage
 
+from hedge_master.ingestion.redrive import count_to_drive
+from hedge_master.ingestion.rejections import Choice, close, newest
 from hedge_master.ingestion.topics import DAILY_PRICES
 from hedge_master.warehouse.merge import Counts, merge_batch, next_offsets
 from ledger_rows import add_symbols
@@ -49,6 +51,31 @@ def test_other_values_of_the_same_day_are_another_rejection(ingest: Connection) 
     deliver(ingest, 0, ZEROS)
     deliver(ingest, 1, StagedBar("AAA", FRIDAY, -1.0, "price_not_positive"))
     assert all_of(ingest, "select count(*), sum(seen) from market.rejections") == [(2, 2)]
+
+
+def test_two_messages_with_one_beginning_are_two_rejections(ingest: Connection) -> None:
+    """Only the first 8 KB of a message are kept; its hash tells the whole ones apart."""
+    add_symbols(ingest, "AAA")
+    for offset, digest in enumerate((b"one", b"one", b"two")):
+        asked = datetime(2026, 1, 1, offset, tzinfo=UTC)
+        with ingest, ingest.cursor() as cursor:
+            cursor.execute(f"truncate {DAILY_PRICES.staging}")
+            bars = [StagedBar("AAA", FRIDAY, 1.0, "no_series")]
+            rows = stage(cursor, DAILY_PRICES, bars, offset, asked, payload_hash=digest)
+            cursor.execute(f"update {DAILY_PRICES.staging} set day = null, day_text = null, raw = '{{'")
+            merge_batch(ingest, DAILY_PRICES, "test", asked, rows)
+    assert all_of(ingest, "select seen from market.rejections order by 1") == [(1,), (2,)]
+
+
+def test_what_was_closed_by_hand_and_comes_again_is_open_again(ingest: Connection) -> None:
+    add_symbols(ingest, "AAA")
+    deliver(ingest, 0, ZEROS)
+    with ingest:
+        assert close(ingest, [1, 2], "a halt of trading") == 1
+    assert newest(ingest, Choice(), 1)[0].state == "closed"
+    assert count_to_drive(ingest, Choice()) == 0
+    deliver(ingest, 1, ZEROS)
+    assert all_of(ingest, "select closed_at, closed_because, seen from market.rejections") == [(None, None, 2)]
 
 
 def test_what_was_resolved_and_comes_again_is_open_again(ingest: Connection) -> None:

@@ -57,6 +57,21 @@ def test_where_nothing_is_lost_nothing_is_let_go_of(
     ]
 
 
+def test_what_is_lost_is_told_before_it_is_let_go_of(
+    broker: Settings, warehouse_settings: Settings, ingest: Connection
+) -> None:
+    topic_id = read_positions(broker, ingest, DAILY_PRICES).topic_id
+    with ingest, ingest.cursor() as cursor:
+        cursor.execute(
+            "insert into market.ingest_offsets values (%s, 0, 1000000, 1, now(), %s)", (DAILY_PRICES.name, topic_id)
+        )
+    (told, _) = hm(broker, warehouse_settings, "accept-loss").stdout.splitlines()
+    assert told.startswith(f"{DAILY_PRICES.name} ends before what the warehouse has read of it: [0] ends at ")
+    (done, _) = hm(broker, warehouse_settings, "accept-loss", "--yes").stdout.splitlines()
+    assert done == f"{DAILY_PRICES.name}: 0 answers let go of"
+    assert not read_positions(broker, ingest, DAILY_PRICES).has_losses
+
+
 def test_a_broker_that_does_not_answer_is_one_line(
     broker: Settings, warehouse_settings: Settings, ingest: Connection
 ) -> None:

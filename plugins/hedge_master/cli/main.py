@@ -16,6 +16,8 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from hedge_master.cli import ingest, market_clock, rejected, stream
+from hedge_master.ingestion.kafka_errors import in_words
+from hedge_master.ingestion.positions import MessagesLost
 from hedge_master.ingestion.rejections import UnknownRejection
 from hedge_master.local_stack.environment import apply_environment
 from hedge_master.local_stack.stack import StackError
@@ -37,6 +39,8 @@ app.add_typer(stream.app, name="stream")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(market_clock.app, name="market-clock")
 
+# What a person can mend, and says how.
+PLAIN = (RankingError, SettingsError, ClockUnavailable, UnknownSymbol, UnknownRejection, StackError, MessagesLost)
 JSON_FIELDS = ("rank", "symbol", "name", "market", "currency", "value")
 
 
@@ -96,10 +100,10 @@ def main() -> None:
     try:
         apply_environment()
         app()
-    except (RankingError, SettingsError, ClockUnavailable, UnknownSymbol, UnknownRejection, StackError) as error:
+    except PLAIN as error:
         sys.exit(f"hm: {error}")
     except KafkaException as error:
-        sys.exit(f"hm: Kafka does not answer ({error.args[0].str()}); `hm status` says what runs")
+        sys.exit(f"hm: {in_words(error)}; `hm status` says what runs")
     except psycopg2.OperationalError as error:
         sys.exit(f"hm: the warehouse does not answer; start it with `make demo` ({str(error).splitlines()[0]})")
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from hedge_master.cli.output import Format, Output, plain_table, print_json
 from hedge_master.ingestion import rejections
+from hedge_master.ingestion.redrive import outcome
 from hedge_master.ingestion.rejections import Choice, Rejection
 from hedge_master.local_stack.airflow_api import AirflowApi, Run
 from hedge_master.local_stack.progress import moving
@@ -44,11 +45,11 @@ def list_(reason: Reason = None, symbol: Symbol = None, batch: Batch = None, out
         typer.echo("nothing was refused")
     else:
         table = plain_table("What was refused", "Reason")
-        for title in ("Open", "Of them gone from Kafka", "Resolved", "Seen"):
+        for title in ("Open", "Of them gone from Kafka", "Resolved", "Closed", "Seen"):
             table.add_column(title, justify="right")
         table.add_column("Last seen (UTC)", no_wrap=True)
         for each in counts:
-            figures = (each.open, each.gone, each.resolved, each.seen)
+            figures = (each.open, each.gone, each.resolved, each.closed, each.seen)
             table.add_row(each.reason, *(f"{figure:,}" for figure in figures), f"{each.last_seen:%Y-%m-%d %H:%M}")
         Console(markup=False).print(table)
 
@@ -83,6 +84,26 @@ def show(
         Console(markup=False).print(_listed(found))
 
 
+@app.command(epilog='Example: hm rejected close 17 18 --because "asked for again with refresh"')
+def close(
+    numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="As `hm rejected show` lists them.")],
+    because: Annotated[str, typer.Option(help="Why nothing more is expected of them.")],
+) -> None:
+    """Close open rejections by hand; one that is delivered again is open again."""
+    with connect(load_settings().required("warehouse_ingest_url"), APPLICATION) as warehouse:
+        closed = rejections.close(warehouse, numbers, because)
+    others = "" if closed == len(numbers) else ": the others are not open"
+    typer.echo(f"{closed:,} of {len(numbers):,} closed{others}")
+
+
+@app.command("look-again", epilog="Example: hm rejected look-again --symbol IBM")
+def look_again(reason: Reason = None, symbol: Symbol = None, batch: Batch = None) -> None:
+    """Have the next re-drive ask Kafka again for messages that were said to be gone."""
+    with connect(load_settings().required("warehouse_ingest_url"), APPLICATION) as warehouse:
+        found = rejections.look_again(warehouse, Choice(reason, symbol, batch))
+    typer.echo(f"{found:,} rejections are looked for again by the next `hm rejected redrive`")
+
+
 @app.command(epilog="Example: hm rejected redrive --reason unknown_symbol")
 def redrive(
     reason: Reason = None,
@@ -104,14 +125,15 @@ def redrive(
             api.unpause(DAG_ID)
             conf = {"reason": reason, "symbol": symbol, "batch": batch or 0, "limit": limit}
             run = _ended(api, api.trigger(DAG_ID, conf, by="hm_rejected"))
+            # Also of a run that failed: rows are stored before Kafka is asked for messages.
+            with connect(stack.settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
+                typer.echo(outcome(warehouse, f"{DAG_ID}/{run.run_id}", choice))
             if run.state != "success":
                 failed = [task for task in api.task_states(DAG_ID, run.run_id) if task.state == "failed"]
                 log = "\n".join(api.log_tail(run, task) for task in failed)
                 raise StackError(f"{DAG_ID} failed, run {run.run_id} in Airflow:\n{log}")
     except httpx.HTTPError as error:
         raise StackError(f"Airflow does not answer; `make demo` starts it ({error})") from None
-    with connect(stack.settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
-        typer.echo(rejections.outcome(warehouse, f"{DAG_ID}/{run.run_id}", choice))
 
 
 def _ended(api: AirflowApi, run_id: str) -> Run:
@@ -151,8 +173,11 @@ def _story(told: Rejection, runs: dict[int, str]) -> Table:
     table.add_row("Last", f"{_moment(told.last_seen)}, {batch(told.last_batch_id)}")
     if told.resolved_by_batch_id is not None:
         table.add_row("Resolved", f"{_moment(told.resolved_at)}, {batch(told.resolved_by_batch_id)}")
+    elif told.closed_at is not None:
+        table.add_row("Closed", f"{_moment(told.closed_at)}: {told.closed_because}")
     elif told.gone_at is not None:
-        table.add_row("Gone", f"{_moment(told.gone_at)}: Kafka has deleted its message; ask for the symbol again")
+        advice = "ask for the symbol again, then close it"
+        table.add_row("Gone", f"{_moment(told.gone_at)}: Kafka has deleted its message; {advice}")
     else:
         table.add_row("Another try", "needs its message from Kafka" if told.needs_message else "from its own JSON")
     table.add_row("As delivered", told.raw or "")

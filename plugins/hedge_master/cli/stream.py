@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hedge_master.cli.output import plain_table
-from hedge_master.ingestion.positions import accept_loss, lost_calls, read_positions
+from hedge_master.ingestion.positions import MessagesLost, accept_loss, check, read_positions
 from hedge_master.ingestion.topics import TOPICS
 from hedge_master.operations.stream_state import StreamState, read_state
 from hedge_master.settings import load_settings
@@ -44,15 +44,16 @@ def accept_loss_(
     for topic in TOPICS:
         with connect(settings.required("warehouse_ingest_url"), APPLICATION) as warehouse:
             positions = read_positions(settings, warehouse, topic)
-            symbols = [symbol for _, symbol in lost_calls(warehouse, positions)]
             if positions.has_losses and yes:
                 accept_loss(warehouse, positions)
-        if not positions.has_losses:
+        try:
+            check(positions)
+        except MessagesLost as loss:
+            named = ": " + ", ".join(each.symbol for each in positions.lost) if positions.lost else ""
+            let_go = f"{topic.name}: {len(positions.lost):,} answers let go of{named}"
+            typer.echo(let_go if yes else str(loss))
+        else:
             typer.echo(f"{topic.name}: nothing is lost")
-            continue
-        named = ": " + ", ".join(symbols) if symbols else ""
-        done = "let go of" if yes else "would be let go of; say --yes"
-        typer.echo(f"{topic.name}: {len(symbols):,} answers {done}{named}")
 
 
 def _partitions(state: StreamState) -> Table:

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import Enum
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from hedge_master.ingestion.adoption import SMALL_FETCHES
+from hedge_master.ingestion.positions import Positions
 from hedge_master.ingestion.topics import ERRORS_ONLY, SYMBOL_CHARACTERS
 from hedge_master.settings import Settings
 
 TIMEOUT_SECONDS = 30
 DELETED = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
-NO_SUCH_PLACE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
+
+
+class Lack(Enum):
+    """Why there is no message: the broker has deleted it, or should have it and has none, or another, in its place."""
+
+    GONE = "gone"
+    MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a message was, and whose it was: a topic that was created anew has another message there. `requested_at`
-    None: not known."""
+    None: not known. `first_seen`: it had been merged by then."""
 
     partition: int
     offset: int
     symbol: str | None
     requested_at: datetime | None
+    first_seen: datetime
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,17 @@ class Kept:
     headers: list[tuple[str, bytes | None]]
 
 
-def read_again(settings: Settings, topic: str, places: Sequence[Place]) -> Iterator[tuple[Place, Kept | None]]:
-    """Each place with its message, None where Kafka does not hold that one any more; by partition and offset.
+def read_again(
+    settings: Settings, positions: Positions, places: Sequence[Place]
+) -> Iterator[tuple[Place, Kept | Lack]]:
+    """Each place of the topic with its message, or why there is none; by partition and offset.
 
-    Raises confluent_kafka.KafkaException or TimeoutError where the broker does not answer.
+    It is gone where the broker has deleted its offset, or was seen before this topic of its name began. Raises
+    confluent_kafka.KafkaException or TimeoutError where the broker does not answer.
     """
+    if positions.is_renewed:
+        yield from ((place, Lack.GONE) for place in places)
+        return
     consumer = Consumer(
         {
             "bootstrap.servers": settings.kafka_servers,
@@ -55,37 +70,33 @@ def read_again(settings: Settings, topic: str, places: Sequence[Place]) -> Itera
         }
     )
     try:
-        bounds = {number: _bounds(consumer, topic, number) for number in {place.partition for place in places}}
-        at: tuple[int, int] | None = None  # the place that the consumer would give next
+        at: tuple[int, int] | None = None  # the place that the consumer gives next
         for place in sorted(places, key=lambda each: (each.partition, each.offset)):
-            first, end = bounds[place.partition]
-            message = None
-            if first <= place.offset < end:
-                if at != (place.partition, place.offset):
-                    consumer.assign([TopicPartition(topic, place.partition, place.offset)])
-                message = _poll(consumer, settings, topic)
-                at = (place.partition, place.offset + 1)
-            kept = _kept(message) if message is not None and message.offset() == place.offset else None
-            if message is not None and kept is None:
+            is_of_this_topic = positions.since is None or place.first_seen >= positions.since
+            absent = Lack.MISSING if is_of_this_topic else Lack.GONE
+            partition = positions.partitions.get(place.partition)
+            if partition is None or place.offset >= partition.end:
+                yield place, absent
+                continue
+            if place.offset < partition.first:
+                yield place, Lack.GONE
+                continue
+            if at != (place.partition, place.offset):
+                consumer.assign([TopicPartition(positions.topic.name, place.partition, place.offset)])
+            message = _poll(consumer, settings, positions.topic.name)
+            if message is None or message.offset() != place.offset:  # the retention was faster
                 at = None
-            yield place, kept if kept is not None and _is_it(kept, place) else None
+                yield place, Lack.GONE
+                continue
+            at = place.partition, place.offset + 1
+            kept = _kept(message)
+            yield place, kept if _is_it(kept, place) else absent
     finally:
         consumer.close()
 
 
-def _bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """First offset and end; (0, 0) where the topic or its partition is gone."""
-    try:
-        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_SECONDS)
-    except KafkaException as error:
-        if error.args[0].code() in NO_SUCH_PLACE:
-            return 0, 0
-        raise
-    return first, end
-
-
 def _poll(consumer: Consumer, settings: Settings, topic: str) -> Message | None:
-    """The next message; None where the retention deleted it in this very moment."""
+    """The next message; None where the retention has deleted it since the broker told its first."""
     message = consumer.poll(TIMEOUT_SECONDS)
     if message is None:
         raise TimeoutError(f"Kafka at {settings.kafka_servers} sent no message of {topic} in {TIMEOUT_SECONDS} s")
@@ -111,8 +122,9 @@ def _kept(message: Message) -> Kept:
 
 def _is_it(kept: Kept, place: Place) -> bool:
     """Whose message it is and when it was asked for, as the stream reads them from the headers."""
-    told = {name: value.decode(errors="replace") for name, value in kept.headers if value is not None}
-    symbol = told.get("symbol", None if kept.key is None else kept.key.decode(errors="replace"))
+    symbol = _first(kept, "symbol")
+    if symbol is None and kept.key is not None:
+        symbol = kept.key.decode(errors="replace")
     if symbol is not None:
         symbol = symbol.replace("\0", "\ufffd")[:SYMBOL_CHARACTERS]  # as the stream reads it
     if symbol != place.symbol:
@@ -120,6 +132,13 @@ def _is_it(kept: Kept, place: Place) -> bool:
     if place.requested_at is None:
         return True
     try:
-        return datetime.fromisoformat(told.get("requested_at", "")) == place.requested_at
-    except (ValueError, TypeError):  # not a time, or one without a zone
+        told = datetime.fromisoformat(_first(kept, "requested_at") or "")
+    except ValueError:
         return False
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)) == place.requested_at
+
+
+def _first(kept: Kept, name: str) -> str | None:
+    """Of a header that stands twice the first counts, as for the stream."""
+    value = next((value for told, value in kept.headers if told == name), None)
+    return None if value is None else value.decode(errors="replace")

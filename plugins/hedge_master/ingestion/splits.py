@@ -17,6 +17,7 @@ from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
 from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +189,8 @@ def store(warehouse: Connection, symbol: str, splits: Sequence[Split]) -> int:
                 )
             )
         if changed:
+            # Marks are numbered in the order of their commits: who keeps the last number that it has seen misses none.
+            cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
             cursor.execute(
                 """select market.mark_changed_weeks(%s, min(day), max(day), 'split')
                 from market.prices where symbol_id = %s having count(*) > 0""",

@@ -157,11 +157,21 @@ class DashboardPage:
         return self._history_after(cell.click)
 
     def click_first_bar(self, chart: str) -> dict[str, list[str]]:
-        """Clicks into the leftmost bar, found by its colour; returns what `click_cell` does."""
-        bars = self.chart(chart).locator("canvas").first
-        place: dict[str, float] | None = bars.evaluate(
-            """(canvas, [red, green, blue]) => {
+        """Clicks into the leftmost bar, found by its colour; returns what `click_cell` does.
+
+        A chart that is being drawn again, which a click elsewhere brings about, swallows a click. So: only where the
+        same picture is seen in two looks. Raises playwright's TimeoutError where no bar of the colour comes to rest.
+        """
+        tile = self.chart(chart)
+        place: dict[str, float] = self.page.wait_for_function(
+            """([tile, [red, green, blue]]) => {
+                const canvas = tile.querySelector('canvas');
+                if (!canvas) return null;
                 const {width, height} = canvas;
+                const seen = canvas.toDataURL();
+                const settled = tile.seenBefore === seen;
+                tile.seenBefore = seen;
+                if (!settled) return null;
                 const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
                 const isBar = (x, y) => {
                     const at = 4 * (y * width + x);
@@ -177,10 +187,10 @@ class DashboardPage:
                 }
                 return null;
             }""",
-            BAR_COLOUR,
-        )
-        if place is None:
-            raise AssertionError(f"{chart} shows no bar in the colour {BAR_COLOUR}")
+            arg=[tile.element_handle(), BAR_COLOUR],
+            polling=SETTLED_MS,
+        ).json_value()
+        bars = tile.locator("canvas").first
         return self._history_after(lambda: bars.click(position={"x": place["x"], "y": place["y"]}))
 
     def _history_after(self, click: Callable[[], None]) -> dict[str, list[str]]:

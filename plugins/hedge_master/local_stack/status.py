@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from psycopg2.extensions import connection as Connection
 from rich.table import Table
 
+from hedge_master.ingestion.kafka_errors import in_words
 from hedge_master.local_stack import processes
 from hedge_master.local_stack.airflow_api import AirflowApi
 from hedge_master.local_stack.demo import airflow
@@ -95,7 +96,7 @@ def _show_stream(stack: Stack, session: Connection) -> None:
     try:
         state = read_state(stack.settings, session)
     except KafkaException as error:
-        console.print(f"Kafka does not answer: {error.args[0].str()}", markup=False)
+        console.print(in_words(error), markup=False)
         return
     unread = ", ".join(f"{each.unread:,} of {each.topic.name}" for each in state.positions)
     console.print(

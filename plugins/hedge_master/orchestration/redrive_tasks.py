@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from hedge_master.ingestion import rejections
+from hedge_master.ingestion import redrive
+from hedge_master.ingestion.rejections import Choice
 from hedge_master.orchestration.connections import run_id, warehouse
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 def has_rejections(params: Mapping[str, Any]) -> bool:
     """True where the form's choice has open rejections; says how many in the log."""
     with warehouse() as connection:
-        count = rejections.count_to_drive(connection, _choice(params))
+        count = redrive.count_to_drive(connection, _choice(params))
     log.info("%d open rejections to drive again", count)
     return count > 0
 
@@ -25,7 +26,7 @@ def has_rejections(params: Mapping[str, Any]) -> bool:
 def report_redriven(params: Mapping[str, Any]) -> dict[str, int]:
     """The account of the run: what was resolved, refused again, gone from Kafka and left by the limit."""
     with warehouse() as connection:
-        became = rejections.outcome(connection, run_id(), _choice(params))
+        became = redrive.outcome(connection, run_id(), _choice(params))
     log.info("%s", became)
     return vars(became)
 
@@ -38,5 +39,5 @@ def announce_merged(became: Mapping[str, int]) -> str:
     return f"{written:,} prices"
 
 
-def _choice(params: Mapping[str, Any]) -> rejections.Choice:
-    return rejections.Choice(params["reason"] or None, params["symbol"] or None, params["batch"] or None)
+def _choice(params: Mapping[str, Any]) -> Choice:
+    return Choice(params["reason"] or None, params["symbol"] or None, params["batch"] or None)

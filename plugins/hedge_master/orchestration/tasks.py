@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from hedge_master.alpha_vantage.errors import KeyRefused, PremiumOnly
-from hedge_master.ingestion import daily_plan, history_plan, lag, plan, publisher, splits
+from hedge_master.ingestion import daily_plan, history_plan, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.coming_run import ComingRun, TooFewCalls, coming_daily, coming_history
 from hedge_master.ingestion.conclusion import NothingNew, TooManyFailed, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
+from hedge_master.ingestion.positions import read_all_positions
 from hedge_master.operations.progress import line_of
 from hedge_master.orchestration.connections import (
     alpha_vantage,
@@ -168,9 +169,9 @@ def conclude_run(complaints: Sequence[str]) -> str:
 
 
 def has_unread_messages() -> bool:
-    """True where Kafka holds messages that the warehouse has not read; says how many in the log."""
+    """True where Kafka holds messages that the warehouse has not read, or has lost some; says how many in the log."""
     with warehouse() as connection:
-        unread = lag.unread_messages(load_settings(), connection)
-    for topic, count in unread.items():
-        log.info("%s: %d messages to read", topic, count)
-    return any(unread.values())
+        found = read_all_positions(load_settings(), connection)
+    for each in found:
+        log.info("%s: %d messages to read", each.topic.name, each.unread)
+    return any(each.is_work for each in found)

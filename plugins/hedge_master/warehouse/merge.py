@@ -176,13 +176,18 @@ class _Merge:
         (superseded,) = self._statement("supersede")
         (unchanged,) = self._statement("compare")
         (changed,) = self._statement("replace", batch_id=batch_id)
-        (new,) = self._statement("insert", batch_id=batch_id)
+        new = self._inserted("insert_unseen", batch_id) + self._inserted("insert", batch_id)
         self._statement("answers")
         self._statement("mark_weeks")
         return Counts(batch_id, messages, known, delivered, new, changed, unchanged + repeated, superseded, rejected)
 
     def _statement(self, name: str, **values: Any) -> tuple[Any, ...]:
         return _run(self._cursor, name, self._topic, self._staging, **values)
+
+    def _inserted(self, name: str, batch_id: int) -> int:
+        """Rows that a lone INSERT wrote, by its own count: to return them, each would be kept until the last."""
+        self._statement(name, batch_id=batch_id)
+        return self._cursor.rowcount
 
 
 def _staged_messages(cursor: Cursor, topic: Topic, staging: str, copied_rows: int) -> int:

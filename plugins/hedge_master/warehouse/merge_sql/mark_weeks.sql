@@ -1,12 +1,9 @@
 -- One mark for each unbroken run of weeks that a symbol's written rows touch, and one for the week of the bar that follows,
--- whose return starts from a close that has changed.
+-- whose return starts from a close that has changed. A message that was stored whole marks all weeks between its first and
+-- its last bar: one without a bar has nothing to be computed.
 with weeks as (
     select symbol_id, day - extract(isodow from day)::integer + 1 as week_start, max(day) as last_day
-    from (
-        select symbol_id, day from written_days
-        union all
-        select symbol_id, day from differing_bars where not is_new
-    ) as written
+    from differing_bars
     group by symbol_id, week_start
 ),
 
@@ -20,6 +17,12 @@ runs as (
 stretches as (
     select symbol_id, min(week_start) as from_week, max(week_start) as to_week, max(last_day) as last_day from runs
     group by symbol_id, run
+    union
+    select
+        symbol_id, first_day - extract(isodow from first_day)::integer + 1,
+        last_day - extract(isodow from last_day)::integer + 1, last_day
+    from batch_messages
+    where symbol_id is not null and known_rows is null and not has_stored and first_day is not null
 ),
 
 following as (

@@ -8,6 +8,7 @@ with refused as (
         message.requested_at,
         message.market_time,
         message.market_date,
+        case when staged.day_text is null and staged.day is null then message.payload_hash end as payload_hash,
         coalesce(staged.day_text, staged.day::text) as day,
         coalesce(staged.reason, 'unknown_symbol') as reason,
         coalesce(
@@ -23,21 +24,21 @@ with refused as (
 ),
 
 counted as (
-    select distinct on (symbol, day, reason, raw)
-        refused.*, count(*) over (partition by symbol, day, reason, raw) as times
+    select distinct on (symbol, day, reason, raw, payload_hash)
+        refused.*, count(*) over (partition by symbol, day, reason, raw, payload_hash) as times
     from refused
-    order by symbol, day, reason, raw, requested_at desc nulls last, partition desc, kafka_offset desc
+    order by symbol, day, reason, raw, payload_hash, requested_at desc nulls last, partition desc, kafka_offset desc
 ),
 
 kept as (
     insert into market.rejections as known
     (
-        topic, symbol, day, reason, raw, partition, kafka_offset, requested_at, market_time, market_date, seen,
-        first_batch_id, last_batch_id
+        topic, symbol, day, reason, raw, payload_hash, partition, kafka_offset, requested_at, market_time, market_date,
+        seen, first_batch_id, last_batch_id
     )
     select
-        %(topic)s, symbol, day, reason, raw, partition, kafka_offset, requested_at, market_time, market_date, times,
-        %(batch_id)s, %(batch_id)s
+        %(topic)s, symbol, day, reason, raw, payload_hash, partition, kafka_offset, requested_at, market_time,
+        market_date, times, %(batch_id)s, %(batch_id)s
     from counted
     on conflict (topic, symbol, day, reason, raw_digest) do update
         set
@@ -59,7 +60,9 @@ kept as (
             ),
             last_batch_id = excluded.last_batch_id,
             last_seen = case when %(redrive)s then known.last_seen else now() end,
-            resolved_at = null, resolved_by_batch_id = null, gone_at = null, gone_run_id = null
+            resolved_at = null, resolved_by_batch_id = null, gone_at = null, gone_run_id = null,
+            closed_at = case when %(redrive)s then known.closed_at end,
+            closed_because = case when %(redrive)s then known.closed_because end
     returning 1
 )
 

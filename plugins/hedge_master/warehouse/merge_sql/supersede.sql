@@ -87,7 +87,8 @@ inner join market.api_calls as calls
     on calls.symbol = message.symbol and calls.outcome = 'published' and calls.function = 'TIME_SERIES_DAILY'
     and calls.requested_at >= message.requested_at
 inner join market.ingest_offsets as merged
-    on merged.topic = calls.topic and merged.partition = calls.partition and merged.next_offset > calls.kafka_offset
+    on merged.topic = calls.topic and merged.partition = calls.partition
+    and (merged.next_offset > calls.kafka_offset or calls.finished_at < merged.topic_since)
 -- The ledger has the days of the payload as it was published, possible or not.
 left join market.partial_answers as partial
     on partial.topic = calls.topic and partial.partition = calls.partition

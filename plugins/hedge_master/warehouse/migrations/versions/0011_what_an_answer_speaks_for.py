@@ -32,11 +32,39 @@ group by topic, partition, kafka_offset, requested_at
 having bool_or(day is null or reason = 'unknown_symbol');
 """
 
+# A topic that was created anew counts its offsets from 0 again: older calls are not about its messages.
+GENERATIONS = """
+alter table market.ingest_offsets add column topic_since timestamptz;
+comment on column market.ingest_offsets.topic_since is
+    'when this topic began, where an earlier one of its name was let go of';
+"""
+
+# `raw_digest` tells two rejections of one reason apart; of a message that was refused whole `raw` is its beginning.
+CLOSED_BY_HAND = """
+alter table market.rejections
+    add column closed_at timestamptz,
+    add column closed_because text,
+    add check ((closed_at is null) = (closed_because is null)),
+    add column payload_hash bytea,
+    drop column raw_digest,
+    add column raw_digest uuid generated always as
+        (md5(coalesce(raw, '') || coalesce(encode(payload_hash, 'hex'), ''))::uuid) stored;
+comment on column market.rejections.closed_at is 'when an operator said that nothing more is expected of it';
+comment on column market.rejections.payload_hash is 'SHA-256 of a message that was refused whole; null for a row';
+create unique index rejections_once on market.rejections (topic, symbol, day, reason, raw_digest) nulls not distinct;
+"""
+
+# Who writes marks holds the lock of the merges until its commit.
+MARKS = """
+comment on column market.changed_spans.change_id is
+    'rises with every mark, in the order of the commits: a reader that keeps the last one it has seen misses none';
+"""
+
 
 def upgrade() -> None:
-    for statement in (PARTIAL_ANSWERS,):
+    for statement in (PARTIAL_ANSWERS, GENERATIONS, CLOSED_BY_HAND, MARKS):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("drop table market.partial_answers")
+    raise NotImplementedError("rejections that were closed or told apart would be others: restore a backup instead")
