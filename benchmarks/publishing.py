@@ -77,7 +77,9 @@ class Bench:
         of kept answers, and started again.
         """
         run_id = f"{DAG_ID}/{name}"
-        calls = [PlannedCall(symbol_of(number), "full", "no history yet") for number in range(symbols)]
+        calls = [
+            PlannedCall(symbol_of(number), "full", "no history yet", asks_splits=True) for number in range(symbols)
+        ]
         with closing(psycopg2.connect(self._warehouse_url)) as warehouse, warehouse:
             with warehouse.cursor() as cursor:
                 execute_values(

@@ -30,6 +30,9 @@ class AlphaVantageStub:
         self.faults: dict[str, AlphaVantageError] = {}
         self._lock = threading.Lock()
 
+    def until(self, _stopped: Callable[[], bool]) -> AlphaVantageStub:
+        return self
+
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         return SimpleNamespace(
             search=partial(self.search, announce=announce),
@@ -50,7 +53,9 @@ class AlphaVantageStub:
     def _count(self, asked: str, announce: Callable[[], None]) -> None:
         with self._lock:
             if self.left == 0:
-                raise DailyLimitReached("25 requests per day")
+                spent = DailyLimitReached("25 requests per day")
+                spent.attempts = 0
+                raise spent
             self.left = None if self.left is None else self.left - 1
             self.calls.append(asked)
         announce()

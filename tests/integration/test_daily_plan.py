@@ -227,10 +227,17 @@ def test_full_histories_are_no_more_asked_for_once_the_api_has_said_that_the_pla
         assert full_is_allowed(ingest, daily_budget=False)
         assert not full_is_allowed(ingest, daily_budget=True), "a free key has to show that it can"
     now = datetime.now(UTC)
+    market.answered("A", "full", now - timedelta(days=3), None, outcome="failed")
     market.answered("A", "full", now - timedelta(days=2), None, outcome="refused")
-    market.ask("update market.api_calls set error = 'FullHistoryIsPremium: buy a plan'")
-    with ingest:
-        assert not full_is_allowed(ingest, daily_budget=False)
+    for error, allowed in (
+        ("FullHistoryIsPremium: buy a plan", False),
+        ("PremiumOnly: buy a plan", False),
+        ("ArtificialRows: invented", False),
+        ("KeyRefused: whose Premium?", True),
+    ):
+        market.ask("update market.api_calls set error = %s", error)
+        with ingest:
+            assert full_is_allowed(ingest, daily_budget=False) is allowed, error
     market.answered("A", "full", now - timedelta(days=1), FRIDAY)
     with ingest:
         assert full_is_allowed(ingest, daily_budget=False)

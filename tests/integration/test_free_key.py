@@ -20,12 +20,12 @@ from pyspark.sql import SparkSession
 
 from asgi_server import served
 from hedge_master.alpha_vantage.client import AlphaVantageClient
-from hedge_master.ingestion import daily_plan, plan, publisher, splits, symbols
+from hedge_master.ingestion import plan, publisher, splits, symbols
 from hedge_master.ingestion.budget import Limits, SharedBudget
+from hedge_master.ingestion.coming_run import coming_daily
 from hedge_master.ingestion.conclusion import Outcome, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY
-from hedge_master.markets.sessions import closed_sessions
 from hedge_master.sample_market.clock import MarketClock
 from hedge_master.sample_market.ecb import EcbRates
 from hedge_master.sample_market.faults import Fault, Faults
@@ -71,13 +71,9 @@ class FreeKey:
             if symbols.listings_age(warehouse, day) is None:
                 symbols.sync_listings(client, Ledger(calls, run, "symbols"), warehouse, day)
             with warehouse:
-                closed = closed_sessions(self.market.moment.instant, daily_plan.regions(warehouse))
-                wanted = daily_plan.plan_daily(
-                    warehouse, closed, daily_plan.full_is_allowed(warehouse, daily_budget=True)
-                )
-                suspects = splits.due(warehouse, [each.symbol for each in wanted], budget.state().left)
-                cost = plan.estimate(len(wanted) + len(suspects), FREE, budget.state(), self.watch.now())
-                plan.write_plan(warehouse, run, "daily", day, wanted, cost)
+                coming = coming_daily(warehouse, self.market.moment.instant, FREE, budget.state())
+                plan.write_plan(warehouse, run, "daily", day, coming.calls, coming.cost)
+            suspects = [each.symbol for each in coming.calls if each.asks_splits]
             splits.sync_splits(client, calls, warehouse, suspects, run)
             with warehouse:
                 waiting = plan.unsettled(warehouse, run)

@@ -131,7 +131,7 @@ def test_why_a_symbol_is_not_asked_for(ingest: Connection) -> None:
     add_bars(ingest, "FRESH", JUNE)
     add_symbols(ingest, "EMPTY")
     add_call(ingest, "EMPTY", outcome="nothing_there")
-    nothing = ComingRun([], 0, Estimate(0, 25, 60.0, 1, ASKED))
+    nothing = ComingRun([], Estimate(0, 25, 60.0, 1, ASKED))
 
     def reason(symbol: str) -> str:
         why = verdict(ingest, story(ingest, symbol), nothing)
@@ -147,8 +147,8 @@ def test_why_a_symbol_is_not_asked_for(ingest: Connection) -> None:
 def test_a_symbol_behind_the_days_budget_waits(ingest: Connection) -> None:
     """Three calls are left and one of them is for splits: the second price is the last one of today."""
     add_symbols(ingest, "A", "B", "C")
-    calls = [PlannedCall(symbol, "compact", "never asked") for symbol in ("A", "B", "C")]
-    coming = ComingRun(calls, 1, Estimate(4, 3, 60.0, 2, ASKED))
+    calls = [PlannedCall(symbol, "compact", "never asked", asks_splits=symbol == "A") for symbol in ("A", "B", "C")]
+    coming = ComingRun(calls, Estimate(4, 3, 60.0, 2, ASKED))
 
     assert "today's budget reaches it" in verdict(ingest, story(ingest, "B"), coming).reason
     assert "does not reach it (3 calls left)" in verdict(ingest, story(ingest, "C"), coming).reason

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
@@ -27,7 +27,7 @@ from hedge_master.ingestion import publisher
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import Estimate, PlannedCall, unsettled, write_plan
 from hedge_master.ingestion.publisher import PublishingFailed, publish_prices
-from hedge_master.ingestion.topics import DAILY_PRICES
+from hedge_master.ingestion.topics import DAILY_PRICES, MAX_MESSAGE_BYTES
 from hedge_master.settings import Settings
 
 MARKET_DATE = date(2020, 6, 12)
@@ -41,6 +41,9 @@ class Api:
     def __init__(self, script: dict[str, bytes | Exception]) -> None:
         self.script = script
         self.asked: list[str] = []
+
+    def until(self, _stopped: Callable[[], bool]) -> Api:
+        return self
 
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         def daily_prices(symbol: str, outputsize: str) -> Answer:
@@ -144,6 +147,58 @@ def test_a_refused_key_ends_the_run_and_what_was_paid_for_is_kept(producer: Prod
     outcomes = {symbol: outcome for symbol, (outcome, *_) in calls(ledger, "run/key").items()}
     assert (outcomes["AAA"], outcomes["BBB"]) == ("published", "refused")
     assert "asked" not in outcomes.values(), "whatever was in flight is settled"
+    assert len(api.asked) < 10
+
+
+@pytest.mark.parametrize(
+    ("own_settings", "size", "told"),
+    [
+        ({"queue.buffering.max.kbytes": 2}, 3000, "Undelivered: BIG: 3,000 bytes: Local: Queue full"),
+        ({"message.max.bytes": 2000}, 3000, "MessageTooLarge: BIG: 3,000 bytes, a message holds 8,388,608"),
+        (
+            {"message.max.bytes": 2 * MAX_MESSAGE_BYTES},
+            MAX_MESSAGE_BYTES,
+            "MessageTooLarge: BIG: 8,388,608 bytes, a message holds 8,388,608",
+        ),
+    ],
+    ids=["no room in the queue", "the producer's limit", "the broker's limit"],
+)
+def test_a_message_that_is_not_taken_fails_the_run_and_no_other_message(
+    broker: Settings, ledger: Connection, own_settings: dict[str, int], size: int, told: str
+) -> None:
+    """At its limit the broker counts what surrounds the body as well."""
+    own = Producer(
+        {"bootstrap.servers": broker.kafka_servers, "enable.idempotence": True, "log_level": 0, **own_settings}
+    )
+    good = b'{"Time Series (Daily)": {}}'
+    api = Api({"BIG": b"x" * size} | {f"S{number}": good for number in range(8)})
+    with pytest.raises(PublishingFailed, match="the broker refused 1 messages: BIG: "):
+        publish(api, own, ledger, "run/big")
+    outcomes = {symbol: outcome for symbol, (outcome, *_) in calls(ledger, "run/big").items()}
+    assert outcomes == dict.fromkeys(api.script, "published") | {"BIG": "failed"}
+    with ledger.cursor() as cursor:
+        cursor.execute("select error from market.api_calls where symbol = 'BIG'")
+        assert cursor.fetchone() == (told,)
+
+
+def test_a_producer_that_is_done_for_buys_no_further_answer(ledger: Connection) -> None:
+    class DoneFor:
+        def produce(self, *_: Any, **__: Any) -> None:
+            raise KafkaException(KafkaError(KafkaError._FATAL, "fenced"))
+
+        def poll(self, _seconds: float) -> int:
+            return 0
+
+        def flush(self, _seconds: float) -> int:
+            return 0
+
+        def __len__(self) -> int:
+            return 0
+
+    api = Api({f"S{number:02}": b'{"Time Series (Daily)": {}}' for number in range(40)})
+    producer: Any = DoneFor()
+    with pytest.raises(PublishingFailed, match=r"messages: S00: 27 bytes: .*fenced"):
+        publish(api, producer, ledger, "run/done")
     assert len(api.asked) < 10
 
 

@@ -180,7 +180,7 @@ def test_a_day_without_calls_is_no_failure(
     with ingest:
         companies.store(ingest, [listing("T.TAI", "TWD"), listing("V.VN", "VND")], FRIDAY)
     report = Syncing(ingest, calls, serve(b"{}").url).run(FRIDAY, FREE_KEY, Spent())
-    assert (report.left, report.failed) == (2, 0)
+    assert (report.asked, report.left, report.failed) == (0, 2, 0)
 
 
 def test_a_pair_that_the_api_does_not_have_is_asked_no_more_today(

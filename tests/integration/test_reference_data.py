@@ -11,11 +11,15 @@ from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.answers import Split
+from hedge_master.alpha_vantage.budget import NoLimit
+from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.alpha_vantage.errors import PremiumOnly
 from hedge_master.ingestion import companies, splits
 from hedge_master.settings import Settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 from planned import daily_symbols, missing_histories
+from scripted_server import Serve
 
 
 def test_a_delisted_company_is_asked_for_once_more(ingest: Connection) -> None:
@@ -98,3 +102,19 @@ def test_a_connection_commits_at_its_end_step_by_step_inside_and_not_after_an_er
     with connect(url, "test") as plain:
         companies.store(plain, [listing("CCC")], FRIDAY)
     assert all_of(ingest, "select symbol from market.symbols order by 1") == [("AAA",), ("CCC",)]
+
+
+def test_splits_end_at_the_first_word_that_the_plan_has_none(
+    ingest: Connection, warehouse_settings: Settings, serve: Serve
+) -> None:
+    """What was in flight is settled; the rest of a hundred is not asked."""
+    server = serve(b'{"Information": "This is a premium endpoint."}')
+    with (
+        connect(warehouse_settings.required("warehouse_ingest_url"), "test") as calls,
+        AlphaVantageClient(server.url, "ABC", NoLimit()) as client,
+        pytest.raises(PremiumOnly),
+    ):
+        splits.sync_splits(client, calls, ingest, [f"S{number}" for number in range(100)], "r")
+    outcomes = all_of(ingest, "select outcome, count(*) from market.api_calls group by 1")
+    assert outcomes == [("refused", len(server.asked))]
+    assert len(server.asked) <= splits.CALLS_IN_FLIGHT

@@ -130,7 +130,7 @@ def test_a_day_that_is_spent_between_the_two_listing_calls_stores_neither(runs: 
     api.active, api.delisted = [listed("AAA")], [listed("CCC", ended="2019-11-29")]
     report = runs.list(api)
     assert (report["left"], report["added"]) == (2, 0)
-    assert runs.ask("select outcome, count(*) from market.api_calls group by 1") == [("refused", 1)]
+    assert runs.ask("select symbol, outcome, attempts from market.api_calls") == [("delisted", "refused", 1)]
     api.left = 2
     assert runs.list(api)["added"] == 2
 
@@ -179,6 +179,15 @@ def test_a_run_that_is_tried_again_asks_only_what_it_has_no_answer_to(runs: Runs
     assert "A" not in api.calls
     assert sorted(api.calls) == sorted(["zz", *(f"A{digit}" for digit in "0123456789")])
     assert report["asked"] == 11
+
+
+def test_what_is_in_flight_when_the_key_is_refused_is_stored_all_the_same(runs: Runs) -> None:
+    api = AlphaVantageStub(COMPANIES)
+    api.faults["zz"] = KeyRefused("mend the key")
+    with pytest.raises(KeyRefused):
+        runs.search(api, "run", FRIDAY, ["zz", "BA", "BB", "BC"])
+    outcomes = dict(runs.ask("select symbol, outcome from market.api_calls"))
+    assert outcomes == dict.fromkeys(api.calls, "stored") | {"zz": "refused"}
 
 
 @pytest.mark.usefixtures("one_at_a_time")

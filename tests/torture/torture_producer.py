@@ -39,6 +39,9 @@ class World:
     points: Points
     announce: Callable[[], None] = lambda: None
 
+    def until(self, _stopped: Callable[[], bool]) -> World:
+        return self
+
     def announcing(self, announce: Callable[[], None]) -> World:
         return World(self.answers, self.points, announce)
 

@@ -15,7 +15,14 @@ from tenacity.stop import stop_base
 from hedge_master.alpha_vantage import secrecy, transport
 from hedge_master.alpha_vantage.budget import CallBudget
 from hedge_master.alpha_vantage.checks import Check, whole_list, whole_series, whole_table
-from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, EmptyAnswer, KeyEchoed, KeyRefused
+from hedge_master.alpha_vantage.errors import (
+    AlphaVantageError,
+    CalledOff,
+    DailyLimitReached,
+    EmptyAnswer,
+    KeyEchoed,
+    KeyRefused,
+)
 from hedge_master.alpha_vantage.notices import notice_in
 from hedge_master.alpha_vantage.transport import Reply
 
@@ -57,7 +64,8 @@ class AlphaVantageClient:
         secrecy.keep_out_of_logs(self._secret)
         self._budget = budget
         self._http = transport.open_client(base_url)
-        self._announce: Callable[[], None] | None = None
+        self._announce: Callable[[], None] = lambda: None
+        self._stopped: Callable[[], bool] = lambda: False
 
     def __repr__(self) -> str:
         return f"AlphaVantageClient({str(self._http.base_url)!r})"
@@ -75,6 +83,13 @@ class AlphaVantageClient:
         first HTTP request, and not at all where none is made."""
         view = copy(self)
         view._announce = announce
+        return view
+
+    def until(self, stopped: Callable[[], bool]) -> AlphaVantageClient:
+        """The same client for calls that nobody wants any more once they are `stopped`: then no HTTP request goes out,
+        and CalledOff is raised in its place, whether the call waits for the budget or for another try."""
+        view = copy(self)
+        view._stopped = stopped
         return view
 
     def daily_prices(self, symbol: str, outputsize: str) -> Answer:
@@ -117,9 +132,19 @@ class AlphaVantageClient:
     def _ask(self, function: str, check: Check, **parameters: str) -> Answer:
         attempts = 0
 
+        def wanted() -> None:
+            if self._stopped():
+                raise CalledOff(f"{_named(function, parameters)}: the API was to be asked no more")
+
+        def go_out() -> None:
+            wanted()  # the wait for the budget may have been long
+            if not attempts:
+                self._announce()
+
         def attempt() -> Answer:
             nonlocal attempts
-            self._budget.reserve(None if attempts else self._announce)
+            wanted()
+            self._budget.reserve(go_out)
             attempts += 1
             return self._ask_once(function, check, parameters)
 
@@ -143,7 +168,7 @@ class AlphaVantageClient:
             return Answer(reply.body, requested_at, reply.date or requested_at)
         if isinstance(reply, DailyLimitReached):
             self._budget.refused_for_today(requested_at)
-        raise self._told(reply, " ".join((function, *_subject(parameters))))
+        raise self._told(reply, _named(function, parameters))
 
     def _judged(self, reply: Reply | AlphaVantageError, check: Check) -> Reply | AlphaVantageError:
         """The reply where it is what was asked for, else why it is not."""
@@ -167,9 +192,9 @@ class AlphaVantageClient:
         return told
 
 
-def _subject(parameters: dict[str, str]) -> list[str]:
-    """What the call asks for, in the words of its parameters; how it is delivered says nothing in an error."""
-    return [value for name, value in parameters.items() if name != "datatype"]
+def _named(function: str, parameters: dict[str, str]) -> str:
+    """The call in the words of its parameters; how it is delivered says nothing in an error."""
+    return " ".join((function, *(value for name, value in parameters.items() if name != "datatype")))
 
 
 def _fault_of(state: RetryCallState) -> AlphaVantageError:

@@ -36,6 +36,10 @@ class AlphaVantageError(Exception):
     retry_after: float | None = None
 
 
+class CalledOff(AlphaVantageError):
+    """Given up while it waited, for the budget or for another try, since whoever asked wants no more answers."""
+
+
 class DailyLimitReached(AlphaVantageError):
     """The plan's calls of the day are spent; the API's day is US/Eastern."""
 

@@ -4,7 +4,7 @@ Makes no call and writes nothing down."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from psycopg2.extensions import connection as Connection
@@ -24,24 +24,27 @@ class TooFewCalls(ValueError):
 
 @dataclass(frozen=True)
 class ComingRun:
-    """The calls for prices in the order of asking, how many more for splits, and what all of them cost together.
+    """The calls for prices in the order of asking, and what they cost together with those for splits.
 
     `unsure`: the markets all of whose symbols are asked because no calendar tells, and why.
     """
 
     calls: Sequence[PlannedCall]
-    split_calls: int
     cost: Estimate
     unsure: Sequence[tuple[str, ClosedSession]] = ()
+
+    @property
+    def split_calls(self) -> int:
+        """How many more calls there are for splits."""
+        return sum(call.asks_splits for call in self.calls)
 
 
 def coming_daily(warehouse: Connection, moment: datetime, limits: Limits, budget: BudgetState) -> ComingRun:
     """What produce_daily_prices would ask for now, the stalest symbol first; `moment` is the market's own."""
     closed = closed_sessions(moment, daily_plan.regions(warehouse))
     calls = daily_plan.plan_daily(warehouse, closed, daily_plan.full_is_allowed(warehouse, limits.per_day > 0))
-    split_calls = len(splits.due(warehouse, [call.symbol for call in calls], budget.left))
     unsure = [(region, session) for region, session in closed.items() if session.unsure]
-    return _run(calls, split_calls, limits, budget, unsure)
+    return _run(_with_splits(warehouse, calls, budget), limits, budget, unsure)
 
 
 def coming_history(
@@ -52,19 +55,24 @@ def coming_history(
 
     Raises UnknownSymbols; TooFewCalls where `most_calls` does not reach for the first symbol.
     """
-    calls = history_plan.plan_history(warehouse, choice)
-    suspects = set(splits.due(warehouse, [call.symbol for call in calls], budget.left))
+    calls = _with_splits(warehouse, history_plan.plan_history(warehouse, choice), budget)
     if most_calls:
-        calls = _within(calls, suspects, most_calls)
-    return _run(calls, sum(call.symbol in suspects for call in calls), limits, budget)
+        calls = _within(calls, most_calls)
+    return _run(calls, limits, budget)
 
 
-def _within(calls: Sequence[PlannedCall], suspects: set[str], most_calls: int) -> list[PlannedCall]:
-    """As many of `calls` as `most_calls` reach for: one each, and one more for the splits of `suspects`."""
+def _with_splits(warehouse: Connection, calls: Sequence[PlannedCall], budget: BudgetState) -> list[PlannedCall]:
+    """The same calls, with those marked whose splits are worth one more."""
+    due = set(splits.due(warehouse, [call.symbol for call in calls], budget.left))
+    return [replace(call, asks_splits=True) if call.symbol in due else call for call in calls]
+
+
+def _within(calls: Sequence[PlannedCall], most_calls: int) -> list[PlannedCall]:
+    """As many of `calls` as `most_calls` reach for: one each, and one more for splits."""
     kept: list[PlannedCall] = []
     spent = 0
     for call in calls:
-        spent += 2 if call.symbol in suspects else 1
+        spent += 2 if call.asks_splits else 1
         if spent > most_calls:
             break
         kept.append(call)
@@ -75,10 +83,9 @@ def _within(calls: Sequence[PlannedCall], suspects: set[str], most_calls: int) -
 
 def _run(
     calls: Sequence[PlannedCall],
-    split_calls: int,
     limits: Limits,
     budget: BudgetState,
     unsure: Sequence[tuple[str, ClosedSession]] = (),
 ) -> ComingRun:
-    cost = estimate(len(calls) + split_calls, limits, budget, datetime.now(UTC))
-    return ComingRun(calls, split_calls, cost, unsure)
+    calls_in_all = len(calls) + sum(call.asks_splits for call in calls)
+    return ComingRun(calls, estimate(calls_in_all, limits, budget, datetime.now(UTC)), unsure)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState
-from hedge_master.ingestion.ledger import MOST_FAILED_SHARE
+from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, TOO_LARGE
 from hedge_master.ingestion.plan import ANSWERS_PLANNED, FUNCTION
 
 # What became of each planned symbol.
@@ -43,6 +43,10 @@ class TooManyFailed(RuntimeError):
     """More of the asked symbols failed than a good run may have, or all of them."""
 
 
+class NotDelivered(RuntimeError):
+    """Kafka does not take the answer of a symbol: it is larger than a message may be. The others were published."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """`left` of `planned` symbols have no answer, and of these the calls of `failed` went wrong. Of the answered ones
@@ -68,8 +72,8 @@ class Outcome:
 
 
 def conclude(warehouse: Connection, run_id: str, budget: BudgetState) -> Outcome:
-    """Close the run's line in market.ingest_runs, and commit; then raise TooManyFailed or NothingNew where the run was
-    no good one."""
+    """Close the run's line in market.ingest_runs, and commit; then raise NotDelivered, TooManyFailed or NothingNew
+    where the run was no good one."""
     with warehouse.cursor() as cursor:
         cursor.execute(OUTCOME, {"function": FUNCTION, "run": run_id})
         outcome = Outcome(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
@@ -77,7 +81,15 @@ def conclude(warehouse: Connection, run_id: str, budget: BudgetState) -> Outcome
             "update market.ingest_runs set ended_at = clock_timestamp(), note = %s where run_id = %s",
             (outcome.note(budget), run_id),
         )
+        cursor.execute(
+            """select error from market.api_calls
+            where run_id = %s and outcome = 'failed' and error like %s order by symbol""",
+            (run_id, f"{TOO_LARGE}:%"),
+        )
+        too_large = [error for (error,) in cursor.fetchall()]
     warehouse.commit()
+    if too_large:
+        raise NotDelivered(f"{outcome.note(budget)}: {len(too_large)} too large for Kafka: {too_large[0]}")
     answered = outcome.planned - outcome.left
     if outcome.failed and outcome.failed > MOST_FAILED_SHARE * (answered + outcome.failed):
         raise TooManyFailed(f"{outcome.note(budget)}: see market.api_calls for what the API said")

@@ -190,6 +190,7 @@ def sync_fx_daily(
         except KeyRefused:
             raise
         except DailyLimitReached:
+            report.asked -= 1
             report.left = 1 + len(waiting)
             break
         except PremiumOnly as error:

@@ -12,9 +12,11 @@ from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.bars import bars_in, first_and_last_bar
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
-from hedge_master.alpha_vantage.errors import AlphaVantageError
+from hedge_master.alpha_vantage.errors import AlphaVantageError, ArtificialRows, FullHistoryIsPremium, PremiumOnly
 
 REFUSED_FOR = timedelta(days=7)  # a plan that has no full histories may be another one a week later
+NOT_IN_THE_PLAN = [error.__name__ for error in (PremiumOnly, FullHistoryIsPremium, ArtificialRows)]
+TOO_LARGE = "MessageTooLarge"  # the begin of the error of a call whose answer no topic takes
 MOST_FAILED_SHARE = 0.05  # more failed calls than that and the run is no good one
 
 Purpose = Literal["daily", "history", "symbols", "splits", "rates", "earnings"]
@@ -99,8 +101,14 @@ class Ledger:
         """The answer went straight into the warehouse (listings, searches, splits, rates, earnings)."""
         self._close(request_id, "stored", None, answer, rows)
 
-    def failed(self, request_id: UUID, error: AlphaVantageError) -> None:
-        self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None, None, error.attempts)
+    def failed(self, request_id: UUID, error: AlphaVantageError, answer: Answer | None = None) -> None:
+        """No usable answer; `answer`: what came all the same, where the error is that of another call."""
+        attempts = error.attempts if answer is None else answer.attempts
+        self._close(request_id, error.outcome, f"{type(error).__name__}: {error}", None, None, attempts)
+
+    def not_taken(self, request_id: UUID, answer: Answer, why: str) -> None:
+        """The answer is good, and Kafka certainly does not hold its message."""
+        self._close(request_id, "failed", why, answer, None)
 
     def _close(
         self,
@@ -135,15 +143,16 @@ class Ledger:
 
 def full_history_allowed(warehouse: Connection, function: str) -> bool | None:
     """Whether the plan of the key has full histories of `function`, by the API's last word on one: False where it
-    refused one less than REFUSED_FOR ago, None where it was never asked."""
+    refused one, or invented its rows, less than REFUSED_FOR ago, None where it was never asked."""
     with warehouse.cursor() as cursor:
         cursor.execute(
             """select not (outcome = 'refused' and requested_at > now() - %s)
             from market.api_calls
-            where function = %s and outputsize = 'full'
-                and (outcome in ('published', 'stored', 'nothing_there') or error like '%%Premium%%')
+            where function = %s and outputsize = 'full' and (
+                outcome in ('published', 'stored', 'nothing_there')
+                or (outcome = 'refused' and split_part(error, ':', 1) = any(%s)))
             order by requested_at desc limit 1""",
-            (REFUSED_FOR, function),
+            (REFUSED_FOR, function, NOT_IN_THE_PLAN),
         )
         row = cursor.fetchone()
     return None if row is None else bool(row[0])

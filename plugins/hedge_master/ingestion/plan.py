@@ -17,6 +17,7 @@ from typing import Literal
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion.budget import BudgetState, Limits
+from hedge_master.ingestion.ledger import TOO_LARGE
 
 CHUNK_SYMBOLS = 500
 CHUNK_MINUTES = 5
@@ -31,6 +32,10 @@ ANSWERS_PLANNED = """(
     and (calls.run_id = planned.run_id or (
         planned.outputsize = 'full' and calls.outputsize = 'full' and calls.requested_at > runs.planned_at))
 )"""
+TOO_LARGE_FOR_KAFKA = """(
+    calls.run_id = planned.run_id and calls.symbol = planned.symbol and calls.function = %(function)s
+    and calls.outcome = 'failed' and calls.error like %(too_large)s
+)"""
 
 Kind = Literal["daily", "history"]
 
@@ -38,8 +43,8 @@ Kind = Literal["daily", "history"]
 @dataclass(frozen=True)
 class PlannedCall:
     """One symbol of a plan. `last_bar`: the newest bar that was known; `session`: the newest session that its market
-    had closed, None where no calendar tells; `awaited`: nobody in it had a bar of that session yet. `follows_compact`:
-    the run has the symbol's compact answer already."""
+    had closed, None where no calendar tells; `awaited`: nobody in it had a bar of that session yet. `asks_splits`: its
+    splits are asked for too, before. `follows_compact`: the run has the symbol's compact answer already."""
 
     symbol: str
     outputsize: str
@@ -47,6 +52,7 @@ class PlannedCall:
     last_bar: date | None = None
     session: date | None = None
     awaited: bool = False
+    asks_splits: bool = False
     follows_compact: bool = False
 
 
@@ -116,7 +122,7 @@ def write_plan(
                 cost.ends_at,
             ),
         )
-        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited"
+        columns = "run_id, position, symbol, outputsize, reason, last_bar, session, awaited, asks_splits"
         rows = io.StringIO()
         csv.writer(rows).writerows(
             (
@@ -128,6 +134,7 @@ def write_plan(
                 each.last_bar,
                 each.session,
                 each.awaited,
+                each.asks_splits,
             )
             for position, each in enumerate(calls)
         )
@@ -160,15 +167,18 @@ def unsettled(warehouse: Connection, run_id: str, first: int = 0, until: int | N
     """The planned calls from position `first` to before `until` that have no answer yet, in their order.
 
     A full answer that another run has got since the plan was written counts as well: a backfill of days and the daily
-    run beside it do not buy the same history.
+    run beside it do not buy the same history. Left out is what this run found to be too large for Kafka: each try would
+    buy it again, and fail the chunk for all its other symbols.
     """
     with warehouse.cursor() as cursor:
         cursor.execute(
-            f"""select symbol, outputsize, reason, last_bar, session, awaited from market.planned_calls as planned
+            f"""select symbol, outputsize, reason, last_bar, session, awaited, asks_splits
+            from market.planned_calls as planned
             inner join market.ingest_runs as runs using (run_id)
             where run_id = %(run)s and position >= %(first)s and position < coalesce(%(until)s, 2147483647)
                 and not exists (select from market.api_calls as calls where {ANSWERS_PLANNED})
+                and not exists (select from market.api_calls as calls where {TOO_LARGE_FOR_KAFKA})
             order by position""",  # noqa: S608 (words of our own)
-            {"run": run_id, "first": first, "until": until, "function": FUNCTION},
+            {"run": run_id, "first": first, "until": until, "function": FUNCTION, "too_large": f"{TOO_LARGE}:%"},
         )
         return [PlannedCall(*row) for row in cursor.fetchall()]

@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypeGuard
 from uuid import UUID, uuid4
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
-from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, PremiumOnly
+from hedge_master.alpha_vantage.errors import AlphaVantageError, CalledOff, DailyLimitReached, KeyRefused, PremiumOnly
 from hedge_master.ingestion.in_flight import InFlight
-from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Bars, Ledger, Place, bars_of
+from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, TOO_LARGE, Bars, Ledger, Place, bars_of
 from hedge_master.ingestion.plan import FUNCTION, PlannedCall
-from hedge_master.ingestion.topics import SCHEMA_VERSION, topic_of
+from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES, SCHEMA_VERSION, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,11 @@ def message_headers(answer: Answer, symbol: str, request_id: UUID, run_id: str, 
     }
 
 
+def is_too_large(error: KafkaError | str | None) -> TypeGuard[KafkaError]:
+    """Whether it is this one message that Kafka does not take; others are no worse off."""
+    return isinstance(error, KafkaError) and error.code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+
 class _Publisher:
     def __init__(
         self,
@@ -116,6 +122,7 @@ class _Publisher:
         self._in_flight = in_flight
         self._needs_full = needs_full
         self._has_full = True
+        self._can_publish = True
         self._progress = progress
         self._report = Published()
         self._unconfirmed_bytes = 0
@@ -124,7 +131,8 @@ class _Publisher:
     def publish(self, calls: Sequence[PlannedCall], settled_before: int) -> Published:
         final: KeyRefused | PremiumOnly | None = None
         try:
-            with InFlight(((uuid4(), call) for call in calls), self._ask, self._in_flight) as flight:
+            waiting = ((uuid4(), call) for call in calls)
+            with InFlight(self._client, waiting, self._ask, self._in_flight) as flight:
                 for ended in flight:
                     for (request_id, call), answered in ended:
                         try:
@@ -134,7 +142,7 @@ class _Publisher:
                             continue
                         if again is not None:
                             flight.waiting.append((uuid4(), again))
-                    if self._report.spent or final:
+                    if self._report.spent or final or not self._can_publish:
                         flight.stop()
                     if not self._has_full:
                         possible = [(each, self._possible(call)) for each, call in flight.waiting]
@@ -149,9 +157,9 @@ class _Publisher:
         self._report.left = len(flight.waiting)
         return self._checked(unconfirmed, len(calls) + settled_before, settled_before)
 
-    def _ask(self, asked: tuple[UUID, PlannedCall]) -> Answer:
+    def _ask(self, client: AlphaVantageClient, asked: tuple[UUID, PlannedCall]) -> Answer:
         request_id, call = asked
-        asking = self._ledger.announced(self._client, request_id, FUNCTION, call.symbol, call.outputsize)
+        asking = self._ledger.announced(client, request_id, FUNCTION, call.symbol, call.outputsize)
         return asking.daily_prices(call.symbol, call.outputsize)
 
     def _possible(self, call: PlannedCall) -> PlannedCall | None:
@@ -180,8 +188,8 @@ class _Publisher:
         no_full = isinstance(error, PremiumOnly) and call.outputsize == "full"
         if isinstance(error, KeyRefused) or (no_full and self._needs_full):
             raise error
-        if isinstance(error, DailyLimitReached):
-            self._report.spent = True
+        if isinstance(error, DailyLimitReached | CalledOff):
+            self._report.spent |= isinstance(error, DailyLimitReached)
             self._report.asked -= 1
             return call
         log.warning("%s: %s: %s", call.symbol, type(error).__name__, error)
@@ -202,7 +210,10 @@ class _Publisher:
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             self._unconfirmed_bytes -= size
-            if error is not None:
+            if is_too_large(error):
+                self._not_taken(request_id, call, answer, error)
+                return
+            if error is not None:  # Kafka may hold it after all: the next start looks for it (see `adoption`)
                 self._report.undelivered.append(f"{call.symbol}: {error.str()}")
                 return
             place = Place(topic.name, int(message.partition() or 0), int(message.offset() or 0))
@@ -212,14 +223,28 @@ class _Publisher:
         while self._unconfirmed_bytes + size > UNCONFIRMED_BYTES and len(self._producer):  # let the broker catch up
             if not self._producer.poll(FLUSH_SECONDS):
                 break
-        self._unconfirmed_bytes += size
-        self._producer.produce(
-            topic.name,
-            key=call.symbol.encode(),
-            value=answer.body,
-            headers=[(name, value.encode()) for name, value in headers.items()],
-            on_delivery=on_delivery,
-        )
+        try:
+            self._producer.produce(
+                topic.name,
+                key=call.symbol.encode(),
+                value=answer.body,
+                headers=[(name, value.encode()) for name, value in headers.items()],
+                on_delivery=on_delivery,
+            )
+        except (KafkaException, BufferError) as error:
+            self._not_taken(request_id, call, answer, error.args[0])
+        else:
+            self._unconfirmed_bytes += size
+
+    def _not_taken(self, request_id: UUID, call: PlannedCall, answer: Answer, error: KafkaError | str) -> None:
+        """Note a message that Kafka certainly does not hold, and close its call."""
+        told = f"{call.symbol}: {len(answer.body):,} bytes: {error.str() if isinstance(error, KafkaError) else error}"
+        if is_too_large(error):
+            told = f"{call.symbol}: {len(answer.body):,} bytes, a message holds {MAX_MESSAGE_BYTES:,}"
+        elif isinstance(error, KafkaError):
+            self._can_publish = False
+        self._ledger.not_taken(request_id, answer, f"{TOO_LARGE if is_too_large(error) else 'Undelivered'}: {told}")
+        self._report.undelivered.append(told)
 
     def _tell(self, waiting: int) -> None:
         """A line of progress every PROGRESS_SECONDS."""

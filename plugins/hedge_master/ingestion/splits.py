@@ -14,7 +14,14 @@ from psycopg2.extras import execute_values
 from hedge_master.alpha_vantage import answers
 from hedge_master.alpha_vantage.answers import Split
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
-from hedge_master.alpha_vantage.errors import AlphaVantageError, DailyLimitReached, KeyRefused, UnknownSymbol
+from hedge_master.alpha_vantage.errors import (
+    AlphaVantageError,
+    CalledOff,
+    DailyLimitReached,
+    KeyRefused,
+    PremiumOnly,
+    UnknownSymbol,
+)
 from hedge_master.ingestion.in_flight import InFlight
 from hedge_master.ingestion.ledger import MOST_FAILED_SHARE, Ledger
 from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
@@ -110,16 +117,18 @@ def sync_splits(
     """Ask for the splits of each symbol and store what changed, symbol by symbol.
 
     `calls` is the ledger's own connection (autocommit). Ends early where the day's budget is spent. Raises
-    SplitsUnknown where more than MOST_FAILED_SHARE of the calls (of LEAST_JUDGED at least) failed, KeyRefused at once.
+    SplitsUnknown where more than MOST_FAILED_SHARE of the calls (of LEAST_JUDGED at least) failed, KeyRefused and
+    PremiumOnly at once.
     """
     ledger = Ledger(calls, run_id, "splits")
     report = SplitsReport()
+    refused: KeyRefused | PremiumOnly | None = None
 
-    def ask(call: tuple[UUID, str]) -> Answer:
+    def ask(asking: AlphaVantageClient, call: tuple[UUID, str]) -> Answer:
         request_id, symbol = call
-        return ledger.announced(client, request_id, "SPLITS", symbol).splits(symbol)
+        return ledger.announced(asking, request_id, "SPLITS", symbol).splits(symbol)
 
-    with InFlight(((uuid4(), symbol) for symbol in symbols), ask, CALLS_IN_FLIGHT) as flight:
+    with InFlight(client, ((uuid4(), symbol) for symbol in symbols), ask, CALLS_IN_FLIGHT) as flight:
         for ended in flight:
             for (request_id, symbol), answered in ended:
                 try:
@@ -128,6 +137,13 @@ def sync_splits(
                     log.warning("splits: the day's calls are spent: %s", error)
                     flight.stop()
                     report.left += 1
+                except CalledOff:
+                    report.left += 1
+                except (KeyRefused, PremiumOnly) as error:
+                    refused = refused or error  # no further call, but those in flight are paid for: settled as well
+                    flight.stop()
+    if refused:
+        raise refused
     report.left += len(flight.waiting)
     if report.failed > MOST_FAILED_SHARE * max(report.asked, LEAST_JUDGED):
         raise SplitsUnknown(f"{report.failed} of {report.asked} calls failed: see market.api_calls")
@@ -137,13 +153,14 @@ def sync_splits(
 def _settle(
     ledger: Ledger, warehouse: Connection, report: SplitsReport, request_id: UUID, symbol: str, asking: Future[Answer]
 ) -> None:
-    """Store one answer or close its call. Raises DailyLimitReached and KeyRefused."""
+    """Store one answer or close its call. Raises what ends all calls (DailyLimitReached, KeyRefused, PremiumOnly), and
+    CalledOff."""
     try:
         answer = asking.result()
         found = answers.splits(answer.body)
     except AlphaVantageError as error:
         ledger.failed(request_id, error)
-        if isinstance(error, DailyLimitReached | KeyRefused):
+        if isinstance(error, DailyLimitReached | KeyRefused | PremiumOnly | CalledOff):
             raise
         report.asked += 1
         if not isinstance(error, UnknownSymbol):

@@ -20,6 +20,7 @@ from hedge_master.alpha_vantage.answers import Listing
 from hedge_master.alpha_vantage.client import AlphaVantageClient, Answer
 from hedge_master.alpha_vantage.errors import (
     AlphaVantageError,
+    CalledOff,
     DailyLimitReached,
     KeyRefused,
     PremiumOnly,
@@ -86,8 +87,8 @@ def sync_listings(
             found[state] = answers.listings(answered[state].body)
         vanished = _vanished(warehouse, found["active"], found["delisted"], most_lost_share)
     except AlphaVantageError as error:
-        for request_id in asked.values():
-            ledger.failed(request_id, error)
+        for state, request_id in asked.items():
+            ledger.failed(request_id, error, answered.get(state))
         if not isinstance(error, DailyLimitReached):
             raise
         log.warning("listings: the day's calls are spent: %s", error)
@@ -192,7 +193,9 @@ class _Search:
 
     def ask(self, keywords: list[str]) -> None:
         known = {keyword.lower() for keyword in keywords}
-        with InFlight(((uuid4(), keyword) for keyword in keywords), self._ask_one, CALLS_IN_FLIGHT) as flight:
+        refused: KeyRefused | PremiumOnly | None = None
+        waiting = ((uuid4(), keyword) for keyword in keywords)
+        with InFlight(self._client, waiting, self._ask_one, CALLS_IN_FLIGHT) as flight:
             for ended in flight:
                 for (request_id, keyword), answered in ended:
                     try:
@@ -202,14 +205,23 @@ class _Search:
                         flight.stop()
                         self.report.left += 1
                         continue
+                    except CalledOff:
+                        self.report.left += 1
+                        continue
+                    except (KeyRefused, PremiumOnly) as error:
+                        refused = refused or error  # those in flight are paid for: settled as well
+                        flight.stop()
+                        continue
                     # A word that was given too, or is the refinement of one, is asked once.
                     flight.waiting += [(uuid4(), word) for word in refined if word.lower() not in known]
                     known |= {word.lower() for word in refined}
+        if refused:
+            raise refused
         self.report.left += len(flight.waiting)
 
-    def _ask_one(self, call: tuple[UUID, str]) -> Answer:
+    def _ask_one(self, client: AlphaVantageClient, call: tuple[UUID, str]) -> Answer:
         request_id, keyword = call
-        return self._ledger.announced(self._client, request_id, "SYMBOL_SEARCH", keyword).search(keyword)
+        return self._ledger.announced(client, request_id, "SYMBOL_SEARCH", keyword).search(keyword)
 
     def _settle(self, answered: Future[Answer], request_id: UUID, keyword: str) -> list[str]:
         """Store one answer or close its call; returns the keywords that it makes necessary."""
@@ -220,7 +232,7 @@ class _Search:
             self._ledger.failed(request_id, error)
             self._count()
             return []
-        except (DailyLimitReached, KeyRefused, PremiumOnly) as error:
+        except (DailyLimitReached, KeyRefused, PremiumOnly, CalledOff) as error:
             self._ledger.failed(request_id, error)
             raise
         except AlphaVantageError as error:

@@ -89,8 +89,9 @@ def recent_runs(cursor: Cursor, budget: BudgetState, calls_per_day: int, now: da
 
 
 def line_of(warehouse: Connection, run_id: str, budget: BudgetState, calls_per_day: int) -> str:
-    """One line on a run that is under way, for its log: what the page shows of it."""
-    with warehouse.cursor() as cursor:
+    """One line on a run that is under way, for its log: what the page shows of it. Leaves no transaction open, so that
+    `warehouse` must not be in one."""
+    with warehouse, warehouse.cursor() as cursor:
         runs = recent_runs(cursor, budget, calls_per_day, datetime.now(UTC))
     return next((str(run) for run in runs if run.run_id == run_id), f"{run_id} is none of the newest runs")
 

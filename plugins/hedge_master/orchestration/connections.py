@@ -8,8 +8,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
 
 from hedge_master.alpha_vantage.client import AlphaVantageClient
+from hedge_master.alpha_vantage.errors import Advice, AlphaVantageError
 from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.market_date import RunTimes, market_moment, start_market_day
 from hedge_master.settings import SettingsError, load_settings
@@ -41,12 +43,21 @@ def limits() -> Limits:
 
 @contextmanager
 def alpha_vantage() -> Iterator[AlphaVantageClient]:
-    """A client within the shared budget; the key comes from the connection, which Airflow masks in logs."""
+    """A client within the shared budget; the key comes from the connection, which Airflow masks in logs.
+
+    An error of the API that leaves the block fails the task: without a retry where asking again today mends nothing (a
+    refused key, a plan that lacks the function), since each try would buy the same refusals.
+    """
     key = BaseHook.get_connection("hm_alpha_vantage").password
     if not key:
         raise SettingsError("connection hm_alpha_vantage has no password: set HM_ALPHA_VANTAGE_API_KEY and start again")
-    with budget() as shared, AlphaVantageClient(load_settings().alpha_vantage_url, key, shared) as client:
-        yield client
+    try:
+        with budget() as shared, AlphaVantageClient(load_settings().alpha_vantage_url, key, shared) as client:
+            yield client
+    except AlphaVantageError as error:
+        if error.advice is Advice.AGAIN_TODAY:
+            raise
+        raise AirflowFailException(f"{type(error).__name__}: {error}: {error.advice}") from None
 
 
 def kafka_producer() -> Producer:

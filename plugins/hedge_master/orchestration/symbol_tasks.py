@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.alpha_vantage.errors import AlphaVantageError, KeyRefused
 from hedge_master.ingestion import symbols
 from hedge_master.ingestion.ledger import Ledger
@@ -24,16 +25,21 @@ RARELY = timedelta(days=7)
 def sync_listings(most_lost_percent: float = 100 * symbols.MOST_LOST_SHARE) -> dict[str, int]:
     """LISTING_STATUS, active and delisted, into market.symbols."""
     market_date = start_run()
-    with alpha_vantage() as client, warehouse() as calls, warehouse() as connection:
+    with alpha_vantage() as client:
+        return _sync_listings(client, market_date, most_lost_percent / 100)
+
+
+def _sync_listings(client: AlphaVantageClient, market_date: date, most_lost_share: float) -> dict[str, int]:
+    with warehouse() as calls, warehouse() as connection:
         ledger = Ledger(calls, run_id(), "symbols")
-        return symbols.sync_listings(client, ledger, connection, market_date, most_lost_percent / 100)
+        return symbols.sync_listings(client, ledger, connection, market_date, most_lost_share)
 
 
 def sync_listings_for_the_day() -> str:
     """The same before the daily run. On a plan with a daily budget not before the known ones are RARELY old.
 
     Listings that cannot be had do not keep the prices of the symbols that are known: returns what was wrong, for the
-    end of the run to fail with; empty when nothing was. Raises KeyRefused.
+    end of the run to fail with; empty when nothing was. A refused key ends the run here.
     """
     market_date = start_run()
     with warehouse() as connection:
@@ -41,13 +47,14 @@ def sync_listings_for_the_day() -> str:
     if limits().per_day and age is not None and age < RARELY:
         log.info("the listings are %d days old: asked again after %d", age.days, RARELY.days)
         return ""
-    try:
-        log.info("%s", sync_listings())
-    except KeyRefused:
-        raise
-    except AlphaVantageError as error:
-        log.error("the prices go on with the known symbols: %s", error)
-        return f"{type(error).__name__}: {error}"
+    with alpha_vantage() as client:
+        try:
+            log.info("%s", _sync_listings(client, market_date, symbols.MOST_LOST_SHARE))
+        except KeyRefused:
+            raise
+        except AlphaVantageError as error:
+            log.error("the prices go on with the known symbols: %s", error)
+            return f"{type(error).__name__}: {error}"
     return ""
 
 

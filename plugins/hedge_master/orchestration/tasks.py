@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from hedge_master.alpha_vantage.errors import KeyRefused, PremiumOnly
 from hedge_master.ingestion import daily_plan, history_plan, plan, publisher, splits
 from hedge_master.ingestion.adoption import adopt_orphans
 from hedge_master.ingestion.coming_run import ComingRun, TooFewCalls, coming_daily, coming_history
-from hedge_master.ingestion.conclusion import NothingNew, TooManyFailed, conclude
+from hedge_master.ingestion.conclusion import NotDelivered, NothingNew, TooManyFailed, conclude
 from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.market_date import SampleMarketEnded
 from hedge_master.ingestion.positions import read_all_positions
@@ -112,37 +111,34 @@ def publish(market_date: str, first: int, until: int) -> dict[str, int]:
     run, kind_is_history = run_id(), run_id().startswith("backfill_price_history/")
     with alpha_vantage() as client, warehouse() as calls, warehouse() as connection, budget() as shared:
         adopt_orphans(connection, load_settings().kafka_servers)
-        _sync_splits(client, calls, connection, shared.state().left, (first, until))
+        _sync_splits(client, calls, connection, (first, until))
         waiting = plan.unsettled(connection, run, first, until)
         connection.commit()
         settled = until - first - len(waiting)
-        try:
-            report = publisher.publish_prices(
-                client,
-                kafka_producer(),
-                Ledger(calls, run, "history" if kind_is_history else "daily"),
-                waiting,
-                run,
-                date.fromisoformat(market_date),
-                limits().calls_per_minute,
-                needs_full=kind_is_history,
-                progress=lambda: line_of(calls, run, shared.state(), limits().per_day),
-                settled_before=settled,
-            )
-        except (KeyRefused, PremiumOnly) as error:  # another try would buy the same refusals
-            raise AirflowFailException(str(error)) from None
+        report = publisher.publish_prices(
+            client,
+            kafka_producer(),
+            Ledger(calls, run, "history" if kind_is_history else "daily"),
+            waiting,
+            run,
+            date.fromisoformat(market_date),
+            limits().calls_per_minute,
+            needs_full=kind_is_history,
+            # Not on the ledger's connection: calls would wait to be written down while the line is read.
+            progress=lambda: line_of(connection, run, shared.state(), limits().per_day),
+            settled_before=settled,
+        )
     if report.spent and not report.published and not settled:
         raise AirflowSkipException(f"the day's budget is spent: {report.left:,} symbols wait")
     return {name: int(value) for name, value in dataclasses.asdict(report).items() if isinstance(value, int)}
 
 
-def _sync_splits(
-    client: AlphaVantageClient, calls: Connection, connection: Connection, left: int | None, chunk: tuple[int, int]
-) -> None:
-    """The splits of a chunk before its prices are read. A symbol with a new one gets its full history in this run,
-    where it had one. Too many failed calls fail the task; a spent budget leaves them for another day."""
-    planned = [each.symbol for each in plan.unsettled(connection, run_id(), *chunk)]
-    wanted = splits.unanswered(connection, run_id(), splits.due(connection, planned, left))
+def _sync_splits(client: AlphaVantageClient, calls: Connection, connection: Connection, chunk: tuple[int, int]) -> None:
+    """The splits that the plan of a chunk asks for, before its prices are read. A symbol with a new one gets its full
+    history in this run, where it had one. Too many failed calls fail the task; a spent budget leaves them for another
+    day."""
+    planned = [each.symbol for each in plan.unsettled(connection, run_id(), *chunk) if each.asks_splits]
+    wanted = splits.unanswered(connection, run_id(), planned)
     connection.commit()
     report = splits.sync_splits(client, calls, connection, wanted, run_id())
     log.info("splits: %s", report.counts())
@@ -153,13 +149,13 @@ def _sync_splits(
 
 def conclude_run(complaints: Sequence[str]) -> str:
     """Close the run's account. Fails where nothing new came although markets have closed a session, where too many
-    calls failed, and for what other tasks of the run complained of; skipped with a note where the day's budget did not
-    reach."""
+    calls failed or an answer was too large for Kafka, and for what other tasks of the run complained of; skipped with a
+    note where the day's budget did not reach."""
     with warehouse() as connection, budget() as shared:
         state = shared.state()
         try:
             outcome = conclude(connection, run_id(), state)
-        except (NothingNew, TooManyFailed) as error:  # another try of this task would find the same
+        except (NothingNew, NotDelivered, TooManyFailed) as error:  # another try of this task would find the same
             raise AirflowFailException("; ".join([str(error), *filter(None, complaints)])) from None
     if any(complaints):
         raise AirflowFailException("; ".join([outcome.note(state), *filter(None, complaints)]))

@@ -198,6 +198,19 @@ def test_a_call_is_announced_once_and_only_where_the_budget_lets_it_through(serv
     assert told == [0], "before its first request went out"
 
 
+def test_a_call_that_nobody_wants_any_more_takes_no_place_in_the_budget(serve: Serve) -> None:
+    """The first try fails; whoever asked has stopped before the second."""
+    server = serve(Line(b"down", status=500))
+    budget = Counted()
+    with AlphaVantageClient(server.url, KEY, budget) as client:
+        with pytest.raises(errors.CalledOff) as after_the_first:
+            client.until(lambda: bool(server.asked)).splits("A")
+        with pytest.raises(errors.CalledOff) as before_the_first:
+            client.until(lambda: True).splits("A")
+    assert (after_the_first.value.attempts, before_the_first.value.attempts) == (1, 0)
+    assert (budget.reserved, len(server.asked)) == (1, 1)
+
+
 def test_our_own_spent_day_costs_no_call(serve: Serve) -> None:
     server = serve(BURST, b"effective_date,split_factor\n")
     with AlphaVantageClient(server.url, KEY, FewCalls(1)) as client:
