@@ -202,7 +202,9 @@ class Settings(BaseModel):
     keep_changes_days: int = Field(
         90, ge=7, le=36_500, description="days that marks of changed weeks are kept for whoever reads them"
     )
-    keep_resolved_days: int = Field(400, ge=30, le=36_500, description="days that resolved rejections are kept")
+    keep_resolved_days: int = Field(
+        400, ge=30, le=36_500, description="days that resolved or closed rejections are kept"
+    )
 
     postgres_bin_dir: Path | None = Field(None, description="server programs to use; the PyPI wheel's when empty")
     postgres_port: Port = Field(15432)

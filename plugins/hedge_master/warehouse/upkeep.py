@@ -39,7 +39,7 @@ delete from market.api_calls where ctid = any(array(
         )
         and not exists (
             select from market.rejections as refused
-            where refused.symbol = calls.symbol and refused.resolved_at is null
+            where refused.symbol = calls.symbol and refused.resolved_at is null and refused.closed_at is null
                 and refused.requested_at <= calls.requested_at
         )
         and (
@@ -71,7 +71,8 @@ delete from market.partial_answers as partial where partial.ctid = any(array(
         and not exists (
             select from market.rejections as refused
             where (refused.topic, refused.partition, refused.kafka_offset)
-                = (old.topic, old.partition, old.kafka_offset) and refused.resolved_at is null
+                = (old.topic, old.partition, old.kafka_offset)
+                and refused.resolved_at is null and refused.closed_at is null
         )
     limit %(most)s
 ))
@@ -84,9 +85,9 @@ delete from market.changed_spans where ctid = any(array(
 ))
 """
 
-RESOLVED = """
+DONE_WITH = """
 delete from market.rejections where ctid = any(array(
-    select ctid from market.rejections where resolved_at < %(before)s limit %(most)s
+    select ctid from market.rejections where coalesce(resolved_at, closed_at) < %(before)s limit %(most)s
 ))
 """
 
@@ -111,7 +112,7 @@ def prune(warehouse: Connection, settings: Settings, moment: datetime) -> dict[s
         "api_calls": (CALLS, settings.keep_calls_days),
         "partial_answers": (PARTIAL_ANSWERS, settings.keep_calls_days),
         "changed_spans": (CHANGES, settings.keep_changes_days),
-        "rejections": (RESOLVED, settings.keep_resolved_days),
+        "rejections": (DONE_WITH, settings.keep_resolved_days),
     }
     gone = {}
     for table, (statement, days) in ages.items():

@@ -1,7 +1,7 @@
 """Prices in partitions of 5,000 symbols, in rows without padding and without nulls; see docs/decisions/0014.
 
 It writes every stored bar once more, in one transaction, and holds the table meanwhile: a warehouse of 400M rows needs
-an hour and room for 53 GB beside the 60 GB of the old table, which go when it commits. A failure leaves the old table
+an hour and room for 53 GB beside the 59 GB of the old table, which go when it commits. A failure leaves the old table
 as it was. dbt's views of the table go with it; the next build makes them anew.
 """
 
