@@ -1,4 +1,4 @@
-"""The stream's own work on one made-up answer, without any server: an archive of Spark's classes is made from this run.
+"""The stream's own work on one made-up answer, without a server: the run that an archive of classes is made from.
 
     spark-submit --conf spark.driver.extraJavaOptions=-XX:ArchiveClassesAtExit=FILE spark_jobs/rehearse_stream.py
 

@@ -21,7 +21,7 @@ OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xlog:cds=off,cds+dynamic=of
 
 
 def is_made() -> bool:
-    """Also where Java could write none: it needs an archive of its own classes to begin with, which not each one has."""
+    """Also where Java could write none: for that it needs an archive of its own classes, which not each one has."""
     return JAVA.exists() and is_done(STAMP, _inputs())
 
 
