@@ -14,10 +14,6 @@ from collections.abc import Mapping
 
 from dag_tasks import task_of
 
-from hedge_master.ingestion.topics import PRICE_HISTORY
-from hedge_master.orchestration.spark_driver import driver_options
-from hedge_master.orchestration.wiring import DRIVER_OPTIONS
-
 DAG_ID = "stream_prices"
 LONGEST_SECONDS = 120
 
@@ -38,6 +34,10 @@ def submit_command(environ: Mapping[str, str], full_answers: int) -> list[str]:
 
 
 def _command(full_answers: int) -> list[str]:
+    from hedge_master.ingestion.topics import PRICE_HISTORY
+    from hedge_master.orchestration.spark_driver import driver_options
+    from hedge_master.orchestration.wiring import DRIVER_OPTIONS
+
     task = task_of(DAG_ID, "merge_prices")
     task.application_args = []
     task.conf[DRIVER_OPTIONS] = driver_options({PRICE_HISTORY.name: full_answers})
