@@ -32,7 +32,7 @@ from hedge_master.orchestration.spark_driver import LONG_RUN_MESSAGES
 from hedge_master.sample_market.answers import COMPACT_ROWS
 
 TEMPLATES = 8
-WARM_UPS, WARM_UP_MESSAGES = 4, 50
+WARM_UPS, WARM_UP_MESSAGES = 4, 100
 RAW_COPIES = 5  # one takes a few tenths of a second
 LONGEST_SECONDS = 600
 # Numbers of symbols; those below are dealt to the loads as they come.
@@ -82,7 +82,6 @@ class StreamBench:
                 HM_POSTGRES_PORT=str(server.stack.settings.postgres_port),
                 HM_KAFKA_BOOTSTRAP_SERVERS=kafka.servers,
                 HM_ALPHA_VANTAGE_API_KEY="benchmark",
-                HM_SPARK_CLASS_ARCHIVE=str(home / "spark-classes.jsa"),
             )
             make(home / "payloads", 1, TEMPLATES, day)
             answers = Answers.of(home / "payloads")
@@ -114,11 +113,8 @@ class StreamBench:
         spark.stop()
         connect = connect_sink(self.stack.settings, self.meter, self.home / "connect", slow, jars / "connect")
         self._done(Work.CONNECT, connect)
-        # The first run of a machine, which leaves Spark's classes to the next ones.
-        self.feed.publish(DAILY_PRICES, COLD_SYMBOL, self.answers.compact_a_day_before)
-        self._done(Work.FIRST_RUN, self._submitted(COMPACT_ROWS, new=COMPACT_ROWS))
         self.feed.publish(DAILY_PRICES, COLD_SYMBOL, self.answers.compact)
-        self._done(Work.COLD, self._submitted(COMPACT_ROWS, new=len(COLD_SYMBOL)))
+        self._done(Work.COLD, self._submitted(COMPACT_ROWS, new=COMPACT_ROWS))
         self.feed.publish(DAILY_PRICES, DAILY_SYMBOLS, self.answers.compact)
         self._done(Work.DAILY, self._submitted(COMPACT_ROWS * len(DAILY_SYMBOLS), new=len(DAILY_SYMBOLS)))
 

@@ -29,7 +29,6 @@ class Work(StrEnum):
     SPARK_JDBC_KEYLESS = "    the same, no key"
     CONNECT = "(c) Kafka Connect, Debezium's sink"
     EXECUTE_VALUES = "(d) psycopg2, ON CONFLICT"
-    FIRST_RUN = "the first run of a machine"
     COLD = "a cold run of one small message"
     DAILY = "the daily run, cold"
 

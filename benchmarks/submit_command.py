@@ -40,7 +40,7 @@ def submit_command(environ: Mapping[str, str], full_answers: int) -> list[str]:
 def _command(full_answers: int) -> list[str]:
     task = task_of(DAG_ID, "merge_prices")
     task.application_args = []
-    task.conf[DRIVER_OPTIONS] = driver_options({PRICE_HISTORY.name: full_answers}, keep_classes=True)
+    task.conf[DRIVER_OPTIONS] = driver_options({PRICE_HISTORY.name: full_answers})
     command: list[str] = task._get_hook()._build_spark_submit_command(task.application)
     return command
 

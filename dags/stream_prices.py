@@ -61,7 +61,6 @@ with DAG(
         name="hedge_master stream_prices",
         jars=str(settings.spark_jars / "*.jar"),
         driver_memory=settings.spark_driver_memory,
-        conf=SPARK_CONF
-        | {DRIVER_OPTIONS: "{{ driver_options(ti.xcom_pull('has_unread_messages'), keep_classes=True) }}"},
+        conf=SPARK_CONF | {DRIVER_OPTIONS: "{{ driver_options(ti.xcom_pull('has_unread_messages')) }}"},
         outlets=[PRICES_MERGED],
     )

@@ -319,7 +319,7 @@ def copied(rows: DataFrame, url: str, table: str) -> int:
 def stream(
     spark: SparkSession, settings: Settings, topic: Topic, run_id: str, checkpoint: str
 ) -> StreamingQuery | None:
-    """Start the query of one topic; it ends when it has read what was published at its start. None where that is nothing.
+    """Start the query of one topic; it ends when it has read what was published at its start. None: that is nothing.
 
     Raises MessagesLost where Kafka has deleted what the warehouse would read next.
     """

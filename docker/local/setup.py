@@ -1,4 +1,5 @@
-"""Everything that the stack needs and git does not carry: two Python environments, Java, jars, sample prices.
+"""Everything that the stack needs and git does not carry: two Python environments, Java, jars, sample prices,
+and an archive of Spark's classes.
 
 Idempotent: each step leaves a stamp with a hash of what it was made from, and is skipped while that stays the same.
 Interrupted or failed at any point, the next call goes on. `--browser` provides a browser for the tests instead.
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from provision import browser, environments, jars, java, sample_prices
+from provision import browser, environments, jars, java, sample_prices, spark_classes
 from provision.places import BUILD, SetupError
 from provision.programs import Programs
 from provision.progress import Progress
@@ -33,6 +34,7 @@ def is_complete(machines_java: Path | None) -> bool:
         and java.is_ready(machines_java)
         and jars.are_there()
         and sample_prices.are_there()
+        and spark_classes.is_made()
     )
 
 
@@ -61,7 +63,7 @@ def _wait_for(lock: IO[str]) -> None:
 
 def _make(programs: Programs, environ: Mapping[str, str], machines_java: Path | None) -> None:
     print("Set-up: once, and again only for what has changed", flush=True)
-    with Progress() as progress, ThreadPoolExecutor(max_workers=7) as pool:
+    with Progress() as progress, ThreadPoolExecutor(max_workers=8) as pool:
 
         def step(name: str, is_done: bool, work: Callable[[], None], *needs: Future[None]) -> Future[None]:
             """Begins as soon as its needs are done, and fails with them."""
@@ -95,6 +97,12 @@ def _make(programs: Programs, environ: Mapping[str, str], machines_java: Path | 
                 *(pyspark, java_program),
             ),
             step("sample prices", sample_prices.are_there(), lambda: sample_prices.fetch(programs, environ), packages),
+            step(
+                "Spark's classes, made ready to start from",
+                spark_classes.is_made(),
+                lambda: spark_classes.make(programs, environ),
+                *(packages, java_program),
+            ),
         )
 
 

@@ -155,7 +155,7 @@ class Settings(BaseModel):
     spark_jars: Path = Field(REPO_ROOT / ".build" / "jars" / "spark", description="folder of Spark's Kafka connector")
     spark_class_archive: Path = Field(
         REPO_ROOT / ".build" / "spark-classes.jsa",
-        description="file of Spark's classes: the first stream_prices makes it, later runs start in half the time",
+        description="archive of Spark's classes (docs/decisions/0015), with which a job starts in half the time",
     )
     spark_driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$")] = Field(
         "2g", description="memory of the Spark driver, such as 2g"

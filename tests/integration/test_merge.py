@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from staging_rows import StagedBar, stage
 
 from hedge_master.ingestion.topics import DAILY_PRICES, PRICE_HISTORY, Topic
-from hedge_master.warehouse.merge import BatchRefused, Counts, merge_batch, next_offsets
+from hedge_master.warehouse.merge import BatchRefused, Counts, Delivery, merge_batch, next_offsets
 from ledger_rows import add_call
 
 FRIDAY, MONDAY, TUESDAY = date(2020, 6, 12), date(2020, 6, 15), date(2020, 6, 16)
@@ -48,13 +48,14 @@ def deliver(
     reason: str | None = None,
     copied: int | None = None,
     market_time: datetime | None = None,
+    delivery: Delivery = Delivery(),
 ) -> Counts | None:
     """Stage one message and merge it."""
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
         staged = [StagedBar(*bar, reason) for bar in bars]
         rows = stage(cursor, topic, staged, offset, requested_at, market_time)
-        return merge_batch(warehouse, topic, "test/run", requested_at, rows if copied is None else copied)
+        return merge_batch(warehouse, topic, "test/run", requested_at, rows if copied is None else copied, delivery)
 
 
 def all_of(warehouse: Connection, query: str) -> list[tuple[Any, ...]]:
@@ -234,6 +235,13 @@ def test_offsets_move_with_the_rows_and_a_gap_is_refused(warehouse: Connection) 
     warehouse.rollback()
     assert next_offsets(warehouse, DAILY_PRICES) == {0: 6}
     assert all_of(warehouse, "select count(*) from market.prices") == [(1,)]
+
+
+def test_the_lag_counts_what_each_partition_has_left_also_one_that_was_never_read(warehouse: Connection) -> None:
+    """Partition 0: 7 of 7, 8 to 9 left. Partition 1 begins at 90, where the retention ends, and goes to 95."""
+    delivery = Delivery(starts={0: 7, 1: 90}, ends={0: 10, 1: 95})
+    deliver(warehouse, DAILY_PRICES, 7, NOON, [("AAA", FRIDAY, 10.0)], delivery=delivery)
+    assert all_of(warehouse, "select lag_left from market.ingest_batches") == [(2 + 5,)]
 
 
 def test_a_batch_that_is_repeated_is_recognised_and_changes_nothing(warehouse: Connection) -> None:

@@ -18,11 +18,10 @@ SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 SILENT = "-Xlog:cds=off,cds+dynamic=off"
 
 
-def driver_options(unread: Mapping[str, int] | None = None, *, keep_classes: bool = False) -> str:
-    """The value of spark.driver.extraJavaOptions for a job that has `unread` messages (by topic) before it.
+def driver_options(unread: Mapping[str, int] | None = None) -> str:
+    """The value of spark.driver.extraJavaOptions for a job that has `unread` messages (by topic) before it; None: few.
 
-    Spark's classes come ready-made from the archive HM_SPARK_CLASS_ARCHIVE, if it is there; with `keep_classes` the job
-    writes it at its end where it is not. None for `unread`: the job reads no topic, or few messages of it.
+    Spark's classes come ready-made from the archive HM_SPARK_CLASS_ARCHIVE, where it is there.
     """
     from hedge_master.ingestion.topics import PRICE_HISTORY  # not where DAG files are read: it brings Kafka's client
 
@@ -30,7 +29,5 @@ def driver_options(unread: Mapping[str, int] | None = None, *, keep_classes: boo
     options = [*(LONG_RUN if many else SHORT_RUN)]
     archive = load_settings().spark_class_archive
     if archive.exists():
-        options += [f"-XX:SharedArchiveFile={archive}", SILENT]
-    elif keep_classes and archive.parent.is_dir():
-        options += [f"-XX:ArchiveClassesAtExit={archive}", SILENT]
+        options += [f'"-XX:SharedArchiveFile={archive}"', SILENT]  # Spark splits at spaces outside of quotes
     return " ".join(options)
