@@ -187,7 +187,7 @@ def test_a_split_is_no_storm(published: Connection) -> None:
 
 
 def test_a_jump_without_a_split_is_flagged_and_kept(published: Connection, stocks: dict[str, Stock]) -> None:
-    """WILD's closes fall to a hundredth as the unit is mended; SPLIT's eighth is a split, the bars of 1e9 are provisional.
+    """WILD's closes fall to a hundredth as the unit is mended; SPLIT's eighth is a split, bars of 1e9 are provisional.
 
     That WILD's windows of those weeks are kept is what the test of all windows says.
     """
