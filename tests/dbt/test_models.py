@@ -29,6 +29,7 @@ WEEKDAYS = [
     FIRST + timedelta(days=n) for n in range((MARKET_DATE - FIRST).days + 1) if (FIRST + timedelta(n)).weekday() < 5
 ]
 SPLIT_DAY = date(2020, 3, 16)
+WRONG_UNIT_UNTIL = date(2019, 3, 1)  # a Friday
 # Duncan's table of c4, to 4 digits, is too short for 1e-9: the definition in gamma functions.
 Dbt = Callable[..., subprocess.CompletedProcess[str]]
 C4 = {n: math.sqrt(2 / (n - 1)) * math.gamma(n / 2) / math.gamma((n - 1) / 2) for n in range(2, 15)}
@@ -57,12 +58,14 @@ def walk(seed: int, daily: float, days: list[date], start: float = 50.0) -> dict
 def market() -> dict[str, Stock]:
     wild = walk(1, 0.05, WEEKDAYS)
     split = walk(2, 0.02, WEEKDAYS, start=400.0)
+    # The feed quoted WILD in cents at first: a hundredth on the day that it stopped, and no split.
+    wild |= {day: close * 100 for day, close in wild.items() if day <= WRONG_UNIT_UNTIL}
     gone = [day for day in WEEKDAYS if not date(2019, 9, 1) <= day <= date(2020, 2, 1)]
     return {
         "WILD": Stock(wild),
         "DEAR": Stock(walk(3, 0.01, WEEKDAYS, start=5000.0)),
         "GEOMETRIC": Stock({day: 100 * 1.001**n for n, day in enumerate(WEEKDAYS)}),
-        "SPLIT": Stock({day: close / (4.0 if day >= SPLIT_DAY else 1.0) for day, close in split.items()}, split=4.0),
+        "SPLIT": Stock({day: close / (8.0 if day >= SPLIT_DAY else 1.0) for day, close in split.items()}, split=8.0),
         "YOUNG": Stock(walk(4, 0.03, [day for day in WEEKDAYS if day >= date(2020, 1, 6)])),
         "GAPPED": Stock(walk(5, 0.03, gone)),
     }
@@ -96,6 +99,13 @@ def published(warehouse_settings: Settings, stocks: dict[str, Stock], dbt: Dbt) 
             )
             if stock.split != 1:
                 cursor.execute("insert into market.splits values (%s, %s, %s)", (symbol_id, SPLIT_DAY, stock.split))
+        # A session that was still open when it was asked for: in no model.
+        cursor.execute(
+            """insert into market.prices (symbol_id, day, open, high, low, close, volume, close_usd, fx_date, batch_id,
+            known_since, provisional) select symbol_id, %(day)s, 1e9, 1e9, 1e9, 1e9, 1, 1e9, %(day)s, 1, %(day)s, true
+            from market.symbols""",
+            {"day": MARKET_DATE + timedelta(days=3)},
+        )
         cursor.execute("insert into market.market_dates values ('test', %s, 'sample market')", (MARKET_DATE,))
     owner.close()
     built = dbt("build")
@@ -167,13 +177,25 @@ def test_a_geometric_series_has_no_volatility(published: Connection) -> None:
 
 
 def test_a_split_is_no_storm(published: Connection) -> None:
-    """A 4-for-1 split would add one return of -139% to two windows; the widest window stays that of a 2% stock."""
+    """An 8-for-1 split would add one return of -208% to two windows; the widest window stays that of a 2% stock."""
     (row,) = ask(
         published,
         """select max(volatility_annualised) from marts.fct_windows
         join marts.dim_symbols using (symbol_id) where symbol = 'SPLIT'""",
     )
     assert row[0] < 0.8
+
+
+def test_a_jump_without_a_split_is_flagged_and_kept(published: Connection, stocks: dict[str, Stock]) -> None:
+    """WILD's closes fall to a hundredth as the unit is mended; SPLIT's eighth is a split, bars of 1e9 are provisional.
+
+    That WILD's windows of those weeks are kept is what the test of all windows says.
+    """
+    closes, mended_on = stocks["WILD"].closes, WRONG_UNIT_UNTIL + timedelta(days=3)
+    before, close = closes[WRONG_UNIT_UNTIL], closes[mended_on]
+    rows = ask(published, "select symbol, day, flag, severity, ratio, close_before, close from marts.fct_price_flags")
+    ratio = pytest.approx(close / before, rel=1e-12)
+    assert rows == [("WILD", mended_on, "jump_without_split", "grave", ratio, before, close)]
 
 
 def test_the_window_that_has_begun_is_shown_and_not_ranked(published: Connection) -> None:

@@ -47,6 +47,7 @@ select
     day,
     close,
     close_usd,
+    close_before,
     missed_sessions,
     coalesce(missed_sessions > {{ var('most_missed_sessions') }}, false) as is_after_gap,
     -- A return over a longer gap is many days' move in one: it is shown, and left out of every measure.

@@ -1,6 +1,7 @@
 {{ config(post_hook="{{ create_ranking_function(this.schema) }}") }}
 -- depends_on: {{ ref('dim_symbols') }}
 -- depends_on: {{ ref('fct_windows') }}
+-- depends_on: {{ ref('fct_price_flags') }}
 -- one row: the market date that all figures are measured from. Built last, so that it speaks for finished tables.
 select
     market_date.market_date,
