@@ -48,14 +48,16 @@ def deliver(
     reason: str | None = None,
     copied: int | None = None,
     market_time: datetime | None = None,
-    delivery: Delivery = Delivery(),
+    delivery: Delivery | None = None,
 ) -> Counts | None:
     """Stage one message and merge it."""
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
         staged = [StagedBar(*bar, reason) for bar in bars]
         rows = stage(cursor, topic, staged, offset, requested_at, market_time)
-        return merge_batch(warehouse, topic, "test/run", requested_at, rows if copied is None else copied, delivery)
+        return merge_batch(
+            warehouse, topic, "test/run", requested_at, rows if copied is None else copied, delivery or Delivery()
+        )
 
 
 def all_of(warehouse: Connection, query: str) -> list[tuple[Any, ...]]:
