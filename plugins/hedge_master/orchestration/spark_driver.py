@@ -6,6 +6,7 @@ that it does not have.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from hedge_master.settings import load_settings
@@ -21,13 +22,13 @@ SILENT = "-Xlog:cds=off,cds+dynamic=off"
 def driver_options(unread: Mapping[str, int] | None = None) -> str:
     """The value of spark.driver.extraJavaOptions for a job that has `unread` messages (by topic) before it; None: few.
 
-    Spark's classes come ready-made from the archive HM_SPARK_CLASS_ARCHIVE, where it is there.
+    Spark's classes come ready-made from the archive HM_SPARK_CLASS_ARCHIVE, where it is there for this user.
     """
     from hedge_master.ingestion.topics import PRICE_HISTORY  # not where DAG files are read: it brings Kafka's client
 
     many = (unread or {}).get(PRICE_HISTORY.name, 0) >= LONG_RUN_MESSAGES
     options = [*(LONG_RUN if many else SHORT_RUN)]
     archive = load_settings().spark_class_archive
-    if archive.exists():
+    if os.access(archive, os.R_OK):
         options += [f'"-XX:SharedArchiveFile={archive}"', SILENT]  # Spark splits at spaces outside of quotes
     return " ".join(options)
