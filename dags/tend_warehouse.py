@@ -1,9 +1,9 @@
 """Let go of records that nothing asks for any more, and tell the planner how much the prices have grown.
 
 **What it does.** Each night `prune_records` deletes calls of the API behind a newer one of the same kind
-(HM_KEEP_CALLS_DAYS), marks of changed weeks (HM_KEEP_CHANGES_DAYS) and rejections that are resolved or closed
-(HM_KEEP_RESOLVED_DAYS). Prices, what they were before a correction, open rejections and the account of each batch stay
-for ever. `refresh_statistics` analyses the table of all prices, which autovacuum does not.
+(HM_KEEP_CALLS_DAYS) and rejections that are resolved or closed (HM_KEEP_RESOLVED_DAYS). Prices, what they were before
+a correction, open rejections and the account of each batch stay for ever. `refresh_statistics` analyses the table of
+all prices, which autovacuum does not.
 
 **What it costs.** No call to the API; seconds of the warehouse, the first time after years some minutes.
 

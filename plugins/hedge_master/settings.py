@@ -199,9 +199,6 @@ class Settings(BaseModel):
     keep_calls_days: int = Field(
         180, ge=100, le=36_500, description="days that calls of the API are kept behind a newer one of the same kind"
     )
-    keep_changes_days: int = Field(
-        90, ge=7, le=36_500, description="days that marks of changed weeks are kept for whoever reads them"
-    )
     keep_resolved_days: int = Field(
         400, ge=30, le=36_500, description="days that resolved or closed rejections are kept"
     )

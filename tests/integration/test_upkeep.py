@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg2
 import pytest
 from market_rows import all_of
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from rejection_rows import refuse
 
 from hedge_master.ingestion.topics import DAILY_PRICES, RETENTION
@@ -17,7 +21,7 @@ from ledger_rows import add_answer, add_bars, add_call, add_symbols
 NOW = datetime(2026, 6, 30, 5, tzinfo=UTC)
 CLOSED = f"closed_at = '{NOW}', closed_because = 'a test'"
 OLD = NOW - timedelta(days=400)
-SETTINGS = load_settings({"HM_KEEP_CALLS_DAYS": "180", "HM_KEEP_CHANGES_DAYS": "90", "HM_KEEP_RESOLVED_DAYS": "400"})
+SETTINGS = load_settings({"HM_KEEP_CALLS_DAYS": "180", "HM_KEEP_RESOLVED_DAYS": "400"})
 
 
 @pytest.fixture
@@ -110,31 +114,33 @@ def test_open_rejections_stay_and_so_does_what_was_believed(ledger: Connection) 
         f"""insert into market.price_revisions select 1, '2020-06-12', 1, 1, 1, 1, 1, 1, '2020-06-12', '{ancient}',
             '{ancient}', 1, 2, false returning 1""",
     )
-    assert upkeep.prune(ledger, SETTINGS, NOW) == {
-        "api_calls": 0,
-        "partial_answers": 0,
-        "changed_spans": 0,
-        "rejections": 2,
-    }
+    assert upkeep.prune(ledger, SETTINGS, NOW) == {"api_calls": 0, "partial_answers": 0, "rejections": 2}
     assert all_of(ledger, "select symbol from market.rejections") == [("AAA",)]
     assert all_of(ledger, "select count(*) from market.price_revisions") == [(1,)]
 
 
-def test_marks_of_changed_weeks_wait_90_days_for_their_reader(
-    ledger: Connection, monkeypatch: pytest.MonkeyPatch
+def test_one_call_at_a_time_and_none_that_is_needed_again_since_it_was_chosen(
+    ledger: Connection, warehouse_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three old marks and a young one, one row a transaction: all three go, though one is all that a step takes."""
+    """Three calls are chosen, one a transaction. Before the first of these a merge refuses a row that was asked for 350
+    days ago: the calls since then stay."""
+    for days in (400, 390, 349, 1):
+        ask(ledger, days)
     monkeypatch.setattr(upkeep, "AT_ONCE", 1)
-    all_of(
-        ledger,
-        f"""insert into market.changed_spans (symbol_id, from_week, to_week, reason, marked_at)
-        select 1, '2020-06-08', '2020-06-08', 'prices', timestamptz '{NOW}' - days * interval '1 day'
-        from unnest(array[400, 200, 91, 89]) as days returning 1""",
-    )
-    assert upkeep.prune(ledger, SETTINGS, NOW)["changed_spans"] == 3
-    assert all_of(ledger, f"select timestamptz '{NOW}' - marked_at from market.changed_spans") == [
-        (timedelta(days=89),)
-    ]
+    behind_merges, steps = upkeep._behind_merges, []
+
+    @contextmanager
+    def behind_a_merge_that_refuses(warehouse: Connection) -> Iterator[Cursor]:
+        if not steps:
+            with closing(psycopg2.connect(warehouse_settings.required("warehouse_ingest_url"))) as merge:
+                refuse(merge, DAILY_PRICES, "AAA", 5, requested_at=NOW - timedelta(days=350))
+        with behind_merges(warehouse) as cursor:
+            yield cursor
+            steps.append(cursor.rowcount)
+
+    monkeypatch.setattr(upkeep, "_behind_merges", behind_a_merge_that_refuses)
+    assert kept(ledger) == [349, 1]
+    assert sorted(steps) == [0, 1, 1]
 
 
 def test_the_ledger_outlives_every_message_that_kafka_holds() -> None:
@@ -153,3 +159,14 @@ def test_statistics_of_all_prices_are_renewed_when_these_have_grown(ledger: Conn
     all_of(ledger, "analyze market.prices_00001; select 1")
     assert upkeep.refresh_statistics(ledger)
     assert all_of(ledger, "select reltuples from pg_class where oid = 'market.prices'::regclass") == [(130.0,)]
+
+
+def test_a_role_that_may_not_analyse_says_so(
+    ledger: Connection, warehouse_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the stream's own role before PostgreSQL 17: here dbt's, which only reads."""
+    add_bars(ledger, "AAA", [date(2000, 1, 1) + timedelta(days=number) for number in range(200)])
+    all_of(ledger, "analyze market.prices_00001; select 1")
+    with closing(psycopg2.connect(warehouse_settings.required("warehouse_dbt_url"))) as reader:
+        assert not upkeep.refresh_statistics(reader)
+    assert "`analyze market.prices` as the owner" in caplog.text
