@@ -9,9 +9,10 @@ import psycopg2
 import pytest
 from market_rows import all_of
 from psycopg2.extensions import connection as Connection
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hedge_master.settings import Settings
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 from hedge_master.warehouse.migrate import migrate, upgrade
 
 # A bar with dollars, one without, and one that is provisional.
@@ -22,6 +23,7 @@ BEFORE = """insert into market.prices (symbol_id, day, open, high, low, close, v
     (90000, '2020-06-12', 1, 4, 0.5, 2, 9, 2, '2020-06-12', null, 4, '2020-06-12 02:00Z', true)"""
 BARS = """select symbol_id, day::text, open, high, low, close, volume, close_usd, fx_date::text, usd_missing, batch_id,
     known_since::text, provisional, tableoid::regclass::text from market.prices order by 1, 2"""
+OF_DBT = "create view staging.stg_market__prices as select close from market.prices"
 LATER = "2020-06-12 02:00:00+00"
 PRICES = (1.0, 4.0, 0.5, 2.0, 9)
 AFTER = [
@@ -53,21 +55,47 @@ def test_bars_of_before_move_into_partitions_and_are_read_by_the_same_roles(
 ) -> None:
     """Company 1 is in the first partition, 5,001 in the second, and whatever comes after 80,000 in the last. dbt's view
     of the old table does not go on showing it."""
-    all_of(owner, "create schema staging; create view staging.bars as select close from market.prices; select 1")
+    all_of(owner, f"create schema staging; {OF_DBT}; select 1")
     migrate(warehouse_settings)
     assert all_of(owner, BARS) == AFTER
-    assert all_of(owner, "select to_regclass('market.prices_before'), to_regclass('staging.bars')") == [(None, None)]
+    gone = "select to_regclass('market.prices_before'), to_regclass('staging.stg_market__prices')"
+    assert all_of(owner, gone) == [(None, None)]
     with closing(psycopg2.connect(warehouse_settings.required("warehouse_dbt_url"))) as reader:
         assert all_of(reader, "select count(*) from market.prices") == [(3,)]
     with pytest.raises(psycopg2.errors.CheckViolation):
         all_of(owner, "update market.prices set close_usd = null where symbol_id = 1 returning 1")
 
 
-def test_a_view_that_somebody_made_is_not_lost_unseen(owner: Connection, warehouse_settings: Settings) -> None:
-    all_of(owner, "create schema reports; create view reports.bars as select close from market.prices; select 1")
-    with pytest.raises(DatabaseError, match=r"reports\.bars reads it: drop that first"):
+@pytest.mark.parametrize(
+    "made",
+    [
+        "view reports.mine as select close from market.prices",
+        "materialized view reports.mine as select close from staging.stg_market__prices",
+        "view staging.mine as select close from market.prices",
+        "function reports.mine() returns float begin atomic select max(close) from staging.stg_market__prices; end",
+    ],
+    ids=["of the table", "of dbt's view", "beside dbt's view", "no view"],
+)
+def test_what_somebody_made_of_prices_is_not_lost_unseen(
+    owner: Connection, warehouse_settings: Settings, made: str
+) -> None:
+    all_of(owner, f"create schema reports; create schema staging; {OF_DBT}; create {made}; select 1")
+    with pytest.raises(
+        DatabaseError, match=r"anew, and [a-z ]+ (reports|staging)\.mine(\(\))? reads it: drop that first"
+    ):
         migrate(warehouse_settings)
-    assert all_of(owner, "select count(*) from reports.bars") == [(3,)]
+    assert all_of(owner, "select count(*) from staging.stg_market__prices") == [(3,)]
+
+
+def test_a_migration_waits_for_the_merge_under_way(ingest: Connection, warehouse_settings: Settings) -> None:
+    """Side by side each could hold what the other waits for."""
+    impatient = f"{warehouse_settings.required('warehouse_url')}?options=-c%20lock_timeout%3D100"
+    with ingest.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            upgrade(impatient, "head")
+    ingest.rollback()
+    upgrade(impatient, "head")
 
 
 def test_a_complete_bar_has_no_padding_and_no_list_of_nulls(ingest: Connection) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from hedge_master.settings import Settings, SettingsError
 from hedge_master.warehouse.connection import connect
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 APPLICATION = "hedge_master migrate"
@@ -34,10 +35,14 @@ def migrate(settings: Settings) -> None:
 
 
 def upgrade(owner_url: str, revision: str) -> None:
-    """Apply the migrations up to `revision`, in one transaction."""
+    """Apply the migrations up to `revision`, in one transaction and behind a merge that is under way.
+
+    Each of the two holds tables until its end that the other wants: side by side they could wait for one another.
+    """
     engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg2"))
     try:
         with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": ONE_MERGE_AT_A_TIME})
             connection.execute(text("create schema if not exists market"))
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -2,7 +2,7 @@
 
 It writes every stored bar once more, in one transaction, and holds the table meanwhile: a warehouse of 400M rows needs
 an hour and room for 53 GB beside the 59 GB of the old table, which go when it commits. A failure leaves the old table
-as it was. dbt's views of the table go with it; the next build makes them anew.
+as it was. dbt's view of the table goes with it; the next build makes it anew.
 """
 
 from itertools import pairwise
@@ -68,18 +68,34 @@ order by symbol_id, day;
 create index prices_provisional on market.prices (symbol_id) where provisional;
 """
 
-# A view that somebody made would go unseen with the old table. Those in schema staging are dbt's.
-NO_OTHER_VIEWS = """
+# What somebody made of the old table, or of dbt's view of it, would go unseen with it.
+NOBODY_ELSE = """
 do $$
 declare
     others text;
 begin
-    select string_agg(distinct dependent.oid::regclass::text, ', ') into others
-    from pg_depend
-    inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid and pg_depend.classid = 'pg_rewrite'::regclass
-    inner join pg_class as dependent on dependent.oid = pg_rewrite.ev_class
-    where pg_depend.refobjid = 'market.prices_before'::regclass
-        and dependent.relnamespace is distinct from to_regnamespace('staging');
+    with recursive readers as (
+        select 'pg_class'::regclass::oid as classid, 'market.prices_before'::regclass::oid as objid
+        union
+        select
+            case when rules.oid is null then dependent.classid else 'pg_class'::regclass end,
+            coalesce(rules.ev_class, dependent.objid)
+        from readers
+        inner join pg_depend as dependent
+            on dependent.refclassid = readers.classid and dependent.refobjid = readers.objid
+            and dependent.deptype = 'n'
+        left join pg_rewrite as rules
+            on dependent.classid = 'pg_rewrite'::regclass and rules.oid = dependent.objid
+    )
+    select string_agg(pg_describe_object(classid, objid, 0), ', ' order by objid) into others
+    from readers
+    where objid <> 'market.prices_before'::regclass
+        and objid is distinct from to_regclass('staging.stg_market__prices')
+        and not exists (  -- the table's own constraint
+            select from pg_depend as part
+            where part.classid = readers.classid and part.objid = readers.objid
+                and part.refobjid = 'market.prices_before'::regclass and part.deptype = 'a'
+        );
     if others is not null then
         raise exception 'market.prices is made anew, and % reads it: drop that first and create it again after', others;
     end if;
@@ -97,7 +113,7 @@ def upgrade() -> None:
     bounds = ["minvalue", *(1 + SYMBOLS_A_PARTITION * number for number in range(1, PARTITIONS)), "maxvalue"]
     for number, (lower, upper) in enumerate(pairwise(bounds)):
         op.execute(PARTITION.format(first=1 + SYMBOLS_A_PARTITION * number, lower=lower, upper=upper))
-    op.execute(NO_OTHER_VIEWS)
+    op.execute(NOBODY_ELSE)
     op.execute(ROWS)
     op.execute("drop table market.prices_before cascade")
     op.execute("analyze market.prices")
