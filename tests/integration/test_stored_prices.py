@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hedge_master.settings import Settings
-from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME, along_the_key
 from hedge_master.warehouse.migrate import migrate, upgrade
 
 # A bar with dollars, one without, and one that is provisional.
@@ -96,6 +96,18 @@ def test_a_migration_waits_for_the_merge_under_way(ingest: Connection, warehouse
             upgrade(impatient, "head")
     ingest.rollback()
     upgrade(impatient, "head")
+
+
+def test_only_what_has_to_runs_along_the_key(ingest: Connection) -> None:
+    """The statements behind it join staging by hash again."""
+    shown = "select current_setting('enable_hashjoin'), current_setting('enable_mergejoin')"
+    with ingest.cursor() as cursor:
+        with along_the_key(cursor):
+            cursor.execute(shown)
+            assert cursor.fetchone() == ("off", "off")
+        cursor.execute(shown)
+        assert cursor.fetchone() == ("on", "on")
+    ingest.rollback()
 
 
 def test_a_complete_bar_has_no_padding_and_no_list_of_nulls(ingest: Connection) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -176,7 +177,8 @@ class _Merge:
         rejected, self.rejected_by_reason = self._statement("reject", batch_id=batch_id, redrive=self._redrive)
         (superseded,) = self._statement("supersede")
         (unchanged,) = self._statement("compare")
-        (changed,) = self._statement("replace", batch_id=batch_id)
+        with along_the_key(self._cursor):
+            (changed,) = self._statement("replace", batch_id=batch_id)
         new = self._inserted("insert_unseen", batch_id) + self._inserted("insert", batch_id)
         self._statement("answers")
         self._statement("mark_weeks")
@@ -189,6 +191,19 @@ class _Merge:
         """Rows that a lone INSERT wrote, by its own count: to return them, each would be kept until the last."""
         self._statement(name, batch_id=batch_id)
         return self._cursor.rowcount
+
+
+@contextmanager
+def along_the_key(cursor: Cursor) -> Iterator[None]:
+    """Statements whose joins look up row by row, as the planner would not where there are many.
+
+    It reckons with a look into each partition, where each row is in one, and would read all 400M prices instead. The
+    rows that an UPDATE changes cannot be fetched with `offset 0`, as in the other statements.
+    """
+    cursor.execute("set local enable_hashjoin = off; set local enable_mergejoin = off")
+    yield
+    # Not after an error: the setting ends with the transaction, which can run nothing more.
+    cursor.execute("set local enable_hashjoin to default; set local enable_mergejoin to default")
 
 
 def _staged_messages(cursor: Cursor, topic: Topic, staging: str, copied_rows: int) -> int:

@@ -8,30 +8,39 @@ from datetime import date
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME, along_the_key
 
 # Expects a temporary table touched (symbol_id, day); changes only what differs, and marks its weeks.
+# Runs along_the_key.
 REPRICE = """
 with priced as (
-    select stored.symbol_id, stored.day, stored.close * rate.usd_per_unit as close_usd, rate.rate_date,
+    select
+        stored.symbol_id, stored.day, stored.close_usd as was_usd, stored.fx_date as was_date,
+        stored.usd_missing as was_missing, stored.close * rate.usd_per_unit as close_usd, rate.rate_date,
         case
             when rate.usd_per_unit is not null then ''
             when symbols.currency is null then 'unknown currency'
             else 'no rate for ' || symbols.currency
         end as usd_missing
     from touched
-    inner join market.prices as stored using (symbol_id, day)
+    cross join lateral (
+        select * from market.prices
+        where prices.symbol_id = touched.symbol_id and prices.day = touched.day
+        offset 0
+    ) as stored
     inner join market.symbols on symbols.symbol_id = stored.symbol_id
     left join lateral market.usd_rate(symbols.currency, stored.day) as rate on true
+),
+differing as materialized (
+    select * from priced
+    where (was_usd, was_date, was_missing) is distinct from (close_usd, rate_date, usd_missing)
 ),
 repriced as (
     update market.prices as stored
     set
-        close_usd = priced.close_usd, fx_date = priced.rate_date, usd_missing = priced.usd_missing
-    from priced
-    where stored.symbol_id = priced.symbol_id and stored.day = priced.day
-        and (stored.close_usd, stored.fx_date, stored.usd_missing)
-        is distinct from (priced.close_usd, priced.rate_date, priced.usd_missing)
+        close_usd = differing.close_usd, fx_date = differing.rate_date, usd_missing = differing.usd_missing
+    from differing
+    where stored.symbol_id = differing.symbol_id and stored.day = differing.day
     returning stored.symbol_id, stored.day
 ),
 -- Weeks that follow one another share an island: a rate of 2001 and one of today mark two spans, not all between.
@@ -55,15 +64,22 @@ def reprice_after_rates(cursor: Cursor, rates: Sequence[tuple[str, date]]) -> in
     execute_values(cursor, "insert into new_rates values %s", rates, page_size=10_000)
     cursor.execute(
         """create temporary table touched on commit drop as
-        select distinct stored.symbol_id, stored.day
-        from new_rates
+        select stored.symbol_id, stored.day
+        from (
+            select currency, unnest(range_agg(daterange(rate_date, rate_date + 7, '[]'))) as days
+            from new_rates
+            group by currency
+        ) as reached
         inner join (
             select symbols.symbol_id, coalesce(minor.major_currency, symbols.currency) as currency
             from market.symbols left join market.currencies as minor using (currency)
         ) as quoted using (currency)
-        inner join market.prices as stored
-            on stored.symbol_id = quoted.symbol_id
-            and stored.day between new_rates.rate_date and new_rates.rate_date + 7"""
+        cross join lateral (
+            select prices.symbol_id, prices.day from market.prices
+            where prices.symbol_id = quoted.symbol_id
+                and prices.day >= lower(reached.days) and prices.day < upper(reached.days)
+            offset 0
+        ) as stored"""
     )
     return _reprice(cursor)
 
@@ -73,7 +89,12 @@ def reprice_symbols(cursor: Cursor, symbols: Sequence[str]) -> int:
     _wait_for_merges(cursor)
     cursor.execute(
         """create temporary table touched on commit drop as
-        select symbol_id, day from market.prices inner join market.symbols using (symbol_id) where symbol = any(%s)""",
+        select symbols.symbol_id, stored.day
+        from market.symbols
+        cross join lateral (
+            select prices.day from market.prices where prices.symbol_id = symbols.symbol_id offset 0
+        ) as stored
+        where symbols.symbol = any(%s)""",
         (list(symbols),),
     )
     return _reprice(cursor)
@@ -85,7 +106,8 @@ def _wait_for_merges(cursor: Cursor) -> None:
 
 
 def _reprice(cursor: Cursor) -> int:
-    cursor.execute(REPRICE)
-    row = cursor.fetchone()
+    with along_the_key(cursor):
+        cursor.execute(REPRICE)
+        row = cursor.fetchone()
     cursor.execute("drop table touched")
     return int(row[0]) if row else 0

@@ -39,6 +39,8 @@ create temporary table differing_bars (
     provisional boolean,
     requested_at timestamptz,
     currency text,
+    usd_per_unit double precision,
+    rate_date date,
     is_new boolean
 ) on commit drop;
 
@@ -68,8 +70,12 @@ with compared as (
 
 differing as (
     insert into differing_bars
-    select symbol_id, day, open, high, low, close, volume, provisional, requested_at, currency, is_new from compared
-    where differs
+    select
+        bars.symbol_id, bars.day, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.provisional,
+        bars.requested_at, bars.currency, rates.usd_per_unit, rates.rate_date, bars.is_new
+    from compared as bars
+    left join batch_rates as rates using (currency, day)
+    where bars.differs
 )
 
 select count(*) filter (where not differs) as unchanged from compared

@@ -5,14 +5,13 @@ insert into market.prices
 )
 select
     bars.symbol_id, bars.day, bars.provisional, bars.open, bars.high, bars.low, bars.close, bars.volume,
-    bars.close * rates.usd_per_unit, rates.rate_date,
+    bars.close * bars.usd_per_unit, bars.rate_date,
     case
-        when rates.usd_per_unit is not null then ''
+        when bars.usd_per_unit is not null then ''
         when bars.currency is null then 'unknown currency'
         else 'no rate for ' || bars.currency
     end,
     %(batch_id)s, bars.requested_at
 from differing_bars as bars
-left join batch_rates as rates using (currency, day)
 where bars.is_new
 order by bars.symbol_id, bars.day

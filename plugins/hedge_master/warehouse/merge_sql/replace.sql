@@ -1,4 +1,5 @@
--- Replace what changed. What is replaced is kept with the times between which it was believed.
+-- Replace what changed. What is replaced is kept with the times between which it was believed. Runs along_the_key: the
+-- UPDATE of millions of bars would be planned as a hash join that reads the whole table.
 insert into market.price_revisions
 (
     symbol_id, day, open, high, low, close, volume, close_usd, fx_date, known_since, known_until, batch_id,
@@ -22,15 +23,14 @@ with changed as (
         provisional = delivered.provisional,
         open = delivered.open, high = delivered.high, low = delivered.low, close = delivered.close,
         volume = delivered.volume,
-        close_usd = delivered.close * rates.usd_per_unit, fx_date = rates.rate_date,
+        close_usd = delivered.close * delivered.usd_per_unit, fx_date = delivered.rate_date,
         usd_missing = case
-            when rates.usd_per_unit is not null then ''
+            when delivered.usd_per_unit is not null then ''
             when delivered.currency is null then 'unknown currency'
             else 'no rate for ' || delivered.currency
         end,
         batch_id = %(batch_id)s, known_since = delivered.requested_at
     from differing_bars as delivered
-    left join batch_rates as rates using (currency, day)
     where not delivered.is_new and stored.symbol_id = delivered.symbol_id and stored.day = delivered.day
     returning 1
 )

@@ -114,7 +114,11 @@ union
 select staged.partition, staged.kafka_offset, staged.day
 from batch_messages as message
 inner join STAGING as staged using (partition, kafka_offset)
-inner join market.prices as stored on stored.symbol_id = message.symbol_id and stored.day = staged.day
+cross join lateral (
+    select * from market.prices
+    where prices.symbol_id = message.symbol_id and prices.day = staged.day
+    offset 0
+) as stored
 where
     message.is_outdone and message.has_stored and staged.reason is null and stored.known_since > message.requested_at
     and (
