@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from hedge_master.alpha_vantage.errors import CalledOff, DailyLimitReached
 from hedge_master.ingestion.budget import BudgetState, Limits
 from hedge_master.ingestion.coming_run import TooFewCalls, coming_history
 from hedge_master.ingestion.conclusion import NothingNew, Outcome, TooManyFailed, conclude
 from hedge_master.ingestion.daily_plan import full_is_allowed, plan_daily
 from hedge_master.ingestion.history_plan import Choice, UnknownSymbols, plan_history
+from hedge_master.ingestion.ledger import Ledger
 from hedge_master.ingestion.plan import PlannedCall, estimate, unsettled, write_plan
 from hedge_master.markets.sessions import ClosedSession, closed_sessions
 
@@ -339,6 +342,31 @@ def test_calls_that_failed_fail_the_run_whatever_the_budget(market: Market, inge
     spent = BudgetState(25, 0, RESET)
     with pytest.raises(TooManyFailed, match="3 of 3 left, 1 of them failed, budget resets at"):
         conclusion(market, ingest, calls, spent)
+
+
+def test_calls_that_were_given_up_when_the_day_was_spent_are_left_and_did_not_fail(
+    market: Market, ingest: Connection
+) -> None:
+    """A free key's day: 24 answers, two calls between two tries when a third one hears that the day is spent."""
+    calls = [PlannedCall(f"S{number:02}", "compact", "stale", FRIDAY, MONDAY, awaited=True) for number in range(27)]
+    for call in calls[:24]:
+        market.answered(call.symbol, "compact", at(15), MONDAY, run="run")
+    for call in calls[24:]:
+        market.answered(call.symbol, "compact", at(15), None, run="run", outcome="asked")
+    spent = BudgetState(25, 0, RESET)
+    ledger = Ledger(ingest, "run", "daily")
+    for (request_id,), error in zip(
+        market.ask("select request_id from market.api_calls where outcome = 'asked'"),
+        (CalledOff("no more"), CalledOff("no more"), DailyLimitReached("25 a day")),
+        strict=True,
+    ):
+        ledger.failed(UUID(request_id), error)
+    ingest.autocommit = False
+    outcome = conclusion(market, ingest, calls, spent)
+    assert outcome == Outcome(planned=27, left=3, failed=0, awaited=24, came=24)
+    assert outcome.note(spent) == "3 of 27 left, budget resets at 2020-06-16 04:00 UTC"
+    with ingest:
+        assert [call.symbol for call in unsettled(ingest, "run")] == ["S24", "S25", "S26"]
 
 
 def test_the_exchanges_calendars_say_what_has_closed(market: Market, ingest: Connection) -> None:

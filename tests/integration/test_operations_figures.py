@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from hedge_master.alpha_vantage.errors import CalledOff
 from hedge_master.ingestion.budget import BudgetState, Limits
 from hedge_master.operations.figures import Figures, OpenGap, read_figures
 from hedge_master.operations.progress import State, end_at_pace
@@ -184,6 +185,7 @@ def test_calls_that_the_api_refused_today_are_told_by_their_error(
     add_call(ingest, "B", error="TooFast: 1 request per second", **today)
     add_call(ingest, "C", error="PremiumOnly: a premium endpoint", **today)
     add_call(ingest, "D", error="ServerFault: HTTP 500", outcome="failed")  # in 2020
+    add_call(ingest, "E", error="CalledOff: to be asked no more", **today | {"outcome": CalledOff.outcome})
     assert figures().refusals == {"TooFast": 2, "PremiumOnly": 1}
 
 

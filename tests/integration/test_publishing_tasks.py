@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from alpha_vantage_stub import AlphaVantageStub
 from confluent_kafka import Producer
 from market_rows import FRIDAY, add_bar, all_of, listing
@@ -20,7 +22,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
-from hedge_master.alpha_vantage.errors import HttpRefused, KeyRefused
+from hedge_master.alpha_vantage.errors import CalledOff, DailyLimitReached, HttpRefused, KeyRefused
 from hedge_master.ingestion import companies, publisher
 from hedge_master.ingestion.budget import Limits, SharedBudget
 from hedge_master.ingestion.publisher import PublishingFailed
@@ -35,17 +37,35 @@ LIMITS = Limits(per_minute=1, per_day=25)  # two symbols a chunk: five minutes, 
 
 
 class Api:
-    """One bar of every symbol, or its body in `bodies`, and no splits. Counts what it is asked."""
+    """One bar of every symbol, or its body in `bodies`, and no splits. Counts what it is asked.
+
+    The day is spent for those in `too_late`; those `between_tries` are to be asked again when the run is stopped.
+    """
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.bodies: dict[str, str] = {}
+        self.too_late: set[str] = set()
+        self.between_tries: set[str] = set()
+        self._stopped: Callable[[], bool] = lambda: False
 
-    def until(self, _stopped: Callable[[], bool]) -> Api:
-        return self
+    def until(self, stopped: Callable[[], bool]) -> Api:
+        view = copy(self)
+        view._stopped = stopped
+        return view
 
     def announcing(self, announce: Callable[[], None]) -> SimpleNamespace:
         def daily_prices(symbol: str, _outputsize: str) -> Answer:
+            if symbol in self.too_late:
+                announce()
+                raise DailyLimitReached("25 requests per day")
+            if symbol in self.between_tries:
+                announce()
+                deadline = time.monotonic() + 10
+                while not self._stopped():
+                    assert time.monotonic() < deadline, "nobody stopped the run"
+                    time.sleep(0.01)
+                raise CalledOff("the API was to be asked no more")
             return self._answer("prices", announce, self.bodies.get(symbol, ONE_BAR))
 
         def splits(symbol: str) -> Answer:
@@ -150,6 +170,23 @@ def test_an_answer_too_large_for_kafka_keeps_back_no_other_and_the_run_fails_at_
     ]
     assert tasks.publish(planned["market_date"], 0, 2)["asked"] == 0
     with pytest.raises(AirflowFailException, match=r"1 of 2 left, 1 of them failed.*MessageTooLarge: A: 8,388,609"):
+        tasks.conclude_run([])
+
+
+def test_a_day_that_is_spent_while_others_are_between_two_tries_fails_no_run(ingest: Connection, api: Api) -> None:
+    symbols = [f"S{number:02}" for number in range(27)]
+    with ingest:
+        companies.store(ingest, [listing(symbol) for symbol in symbols], FRIDAY)
+    api.between_tries, api.too_late = set(symbols[:2]), {symbols[-1]}
+    planned = tasks.plan_history(FORM | {"limit": 0})
+    report = tasks.publish(planned["market_date"], 0, 27)
+    assert (report["published"], report["failed"], report["left"]) == (24, 0, 3)
+    assert all_of(ingest, "select outcome, count(*) from market.api_calls group by 1 order by 1") == [
+        ("lost", 2),
+        ("published", 24),
+        ("refused", 1),
+    ]
+    with pytest.raises(AirflowSkipException, match=r"^3 of 27 left, the next run goes on$"):
         tasks.conclude_run([])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-Outcome = Literal["failed", "refused", "nothing_there"]
+Outcome = Literal["failed", "refused", "nothing_there", "lost"]
 
 
 class Advice(StrEnum):
@@ -37,7 +37,12 @@ class AlphaVantageError(Exception):
 
 
 class CalledOff(AlphaVantageError):
-    """Given up while it waited, for the budget or for another try, since whoever asked wants no more answers."""
+    """Given up while it waited, for the budget or for another try, since whoever asked wants no more answers.
+
+    That is no failure and no refusal: nobody waits for the answer any more, as after a kill, and the next run asks.
+    """
+
+    outcome = "lost"
 
 
 class DailyLimitReached(AlphaVantageError):
