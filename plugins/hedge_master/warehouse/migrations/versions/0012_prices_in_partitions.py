@@ -90,7 +90,10 @@ begin
     select string_agg(pg_describe_object(classid, objid, 0), ', ' order by objid) into others
     from readers
     where objid <> 'market.prices_before'::regclass
-        and objid is distinct from to_regclass('staging.stg_market__prices')
+        and not exists (  -- dbt's view, found by its name: who migrates may not look into dbt's schema
+            select from pg_class as views inner join pg_namespace as schemas on schemas.oid = views.relnamespace
+            where views.oid = readers.objid and schemas.nspname = 'staging' and views.relname = 'stg_market__prices'
+        )
         and not exists (  -- the table's own constraint
             select from pg_depend as part
             where part.classid = readers.classid and part.objid = readers.objid
