@@ -17,11 +17,7 @@ with priced as (
     select
         stored.symbol_id, stored.day, stored.close_usd as was_usd, stored.fx_date as was_date,
         stored.usd_missing as was_missing, stored.close * rate.usd_per_unit as close_usd, rate.rate_date,
-        case
-            when rate.usd_per_unit is not null then ''
-            when symbols.currency is null then 'unknown currency'
-            else 'no rate for ' || symbols.currency
-        end as usd_missing
+        market.usd_missing(symbols.currency, rate.usd_per_unit) as usd_missing
     from touched
     cross join lateral (
         select * from market.prices

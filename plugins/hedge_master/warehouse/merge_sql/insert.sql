@@ -6,11 +6,7 @@ insert into market.prices
 select
     bars.symbol_id, bars.day, bars.provisional, bars.open, bars.high, bars.low, bars.close, bars.volume,
     bars.close * bars.usd_per_unit, bars.rate_date,
-    case
-        when bars.usd_per_unit is not null then ''
-        when bars.currency is null then 'unknown currency'
-        else 'no rate for ' || bars.currency
-    end,
+    market.usd_missing(bars.currency, bars.usd_per_unit),
     %(batch_id)s, bars.requested_at
 from differing_bars as bars
 where bars.is_new

@@ -7,11 +7,7 @@ insert into market.prices
 select
     message.symbol_id, staged.day, coalesce(staged.day > message.final_until, false), staged.open, staged.high, staged.low,
     staged.close, staged.volume, staged.close * rates.usd_per_unit, rates.rate_date,
-    case
-        when rates.usd_per_unit is not null then ''
-        when message.currency is null then 'unknown currency'
-        else 'no rate for ' || message.currency
-    end,
+    market.usd_missing(message.currency, rates.usd_per_unit),
     %(batch_id)s, message.requested_at
 from STAGING as staged
 inner join batch_messages as message using (partition, kafka_offset)

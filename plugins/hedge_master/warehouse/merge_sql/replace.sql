@@ -24,11 +24,7 @@ with changed as (
         open = delivered.open, high = delivered.high, low = delivered.low, close = delivered.close,
         volume = delivered.volume,
         close_usd = delivered.close * delivered.usd_per_unit, fx_date = delivered.rate_date,
-        usd_missing = case
-            when delivered.usd_per_unit is not null then ''
-            when delivered.currency is null then 'unknown currency'
-            else 'no rate for ' || delivered.currency
-        end,
+        usd_missing = market.usd_missing(delivered.currency, delivered.usd_per_unit),
         batch_id = %(batch_id)s, known_since = delivered.requested_at
     from differing_bars as delivered
     where not delivered.is_new and stored.symbol_id = delivered.symbol_id and stored.day = delivered.day

@@ -49,6 +49,19 @@ comment on column market.prices.provisional is
 comment on column market.prices.usd_missing is 'why there is no close_usd; empty where there is one';
 """
 
+# The reason stands once, for all that write a close in USD.
+USD_MISSING = """
+create function market.usd_missing(quoted_currency text, usd_per_unit double precision) returns text
+language sql immutable parallel safe
+as $$
+    select case
+        when usd_per_unit is not null then ''
+        when quoted_currency is null then 'unknown currency'
+        else 'no rate for ' || quoted_currency
+    end
+$$
+"""
+
 # Bars are written once and read for 20 years: a page is frozen by the first vacuum that sees it, and no later one, nor
 # one against wraparound, has to write it again.
 PARTITION = """
@@ -116,6 +129,7 @@ def upgrade() -> None:
     bounds = ["minvalue", *(1 + SYMBOLS_A_PARTITION * number for number in range(1, PARTITIONS)), "maxvalue"]
     for number, (lower, upper) in enumerate(pairwise(bounds)):
         op.execute(PARTITION.format(first=1 + SYMBOLS_A_PARTITION * number, lower=lower, upper=upper))
+    op.execute(USD_MISSING)
     op.execute(NOBODY_ELSE)
     op.execute(ROWS)
     op.execute("drop table market.prices_before cascade")
