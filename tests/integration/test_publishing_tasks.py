@@ -12,19 +12,19 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg2
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from alpha_vantage_stub import AlphaVantageStub
 from confluent_kafka import Producer
 from market_rows import FRIDAY, add_bar, all_of, listing
+from played_connections import budget_in, warehouse_at
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.client import Answer
 from hedge_master.alpha_vantage.errors import CalledOff, DailyLimitReached, HttpRefused, KeyRefused
 from hedge_master.ingestion import companies, publisher
-from hedge_master.ingestion.budget import Limits, SharedBudget
+from hedge_master.ingestion.budget import Limits
 from hedge_master.ingestion.publisher import PublishingFailed
 from hedge_master.ingestion.topics import MAX_MESSAGE_BYTES
 from hedge_master.operations import progress
@@ -85,22 +85,8 @@ def api(
     ingest: Connection, broker: Settings, warehouse_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Api]:
     """Puts the tasks into a run of Friday, 12 June 2020."""
-    url, played = warehouse_settings.required("warehouse_ingest_url"), Api()
+    warehouse, played = warehouse_at(warehouse_settings.required("warehouse_ingest_url")), Api()
     all_of(ingest, f"insert into market.market_dates values ('r', '{FRIDAY}', 'sample market') returning 1")
-
-    @contextmanager
-    def warehouse() -> Iterator[Connection]:
-        connection = psycopg2.connect(url)
-        try:
-            yield connection
-            connection.commit()
-        finally:
-            connection.close()
-
-    @contextmanager
-    def budget() -> Iterator[SharedBudget]:
-        with warehouse() as connection:
-            yield SharedBudget(connection, "https://api.example", LIMITS)
 
     @contextmanager
     def alpha_vantage() -> Iterator[Api]:
@@ -114,7 +100,7 @@ def api(
         "limits": lambda: LIMITS,
         "warehouse": warehouse,
         "alpha_vantage": alpha_vantage,
-        "budget": budget,
+        "budget": budget_in(warehouse, "https://api.example", LIMITS),
         "kafka_producer": lambda: Producer(kafka),
     }
     for name, part in parts.items():

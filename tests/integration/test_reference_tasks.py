@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Semaphore
 
-import psycopg2
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from market_rows import FRIDAY, add_bar, all_of, listing
+from played_connections import budget_in, warehouse_at
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.alpha_vantage.budget import CallBudget, NoLimit
 from hedge_master.alpha_vantage.client import AlphaVantageClient
 from hedge_master.alpha_vantage.errors import DailyLimitReached
 from hedge_master.ingestion import companies
-from hedge_master.ingestion.budget import Limits, SharedBudget
+from hedge_master.ingestion.budget import Limits
 from hedge_master.ingestion.fx_rates import RatesUnavailable
 from hedge_master.ingestion.reference_plan import stalest_splits
 from hedge_master.orchestration import reference_tasks
@@ -47,23 +47,9 @@ def play(
 ) -> Play:
     """Puts the tasks into a run of Friday, 12 June 2020; `calls`: the client's budget (none: no limit), `changed`:
     settings that are other ones."""
-    url = warehouse_settings.required("warehouse_ingest_url")
+    warehouse = warehouse_at(warehouse_settings.required("warehouse_ingest_url"))
     market = open_market(HM_SAMPLE_MARKET_SYMBOLS="1", HM_SAMPLE_MARKET_DATE=FRIDAY.isoformat())
     all_of(ingest, f"insert into market.market_dates values ('r', '{FRIDAY}', 'sample market') returning 1")
-
-    @contextmanager
-    def warehouse() -> Iterator[Connection]:
-        connection = psycopg2.connect(url)
-        try:
-            yield connection
-            connection.commit()
-        finally:
-            connection.close()
-
-    @contextmanager
-    def budget() -> Iterator[SharedBudget]:
-        with warehouse() as connection:
-            yield SharedBudget(connection, market.sample_market_url, Limits())
 
     def start(calls: CallBudget | None = None, **changed: str) -> None:
         settings = market.model_copy(update=changed)
@@ -80,7 +66,7 @@ def play(
             ("limits", Limits),
             ("warehouse", warehouse),
             ("alpha_vantage", alpha_vantage),
-            ("budget", budget),
+            ("budget", budget_in(warehouse, market.sample_market_url, Limits())),
         ):
             monkeypatch.setattr(reference_tasks, name, part)
 
