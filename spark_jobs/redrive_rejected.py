@@ -32,7 +32,8 @@ from hedge_master.ingestion.topics import TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import CopiedTwice, Counts, Delivery, lock_staging, merge_redriven
-from stream_prices import AS_WRITTEN, BAR, FIELDS, bars, copied, messages, staged, validated
+from price_messages import AS_WRITTEN, BAR, FIELDS, bars, messages, staged, validated
+from stream_prices import copied
 
 APPLICATION = "hedge_master redrive_rejected"
 LIMIT = 50_000
@@ -74,7 +75,7 @@ class MessagesMissing(RuntimeError):
 
 
 def rows_again(spark: SparkSession, refused: Sequence[Message]) -> DataFrame:
-    """Stored rows in the shape of `stream_prices.bars`, and `raw`, their JSON as it was stored. The first row of each
+    """Stored rows in the shape of `price_messages.bars`, and `raw`, their JSON as it was stored. The first row of each
     message is its head; its `bytes` are those of the rows that are driven again, and it has no hash."""
     rows = [
         {

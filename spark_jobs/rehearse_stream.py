@@ -17,7 +17,7 @@ import pyarrow
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from stream_prices import FIELDS, Known, bars, messages, staged, validated
+from price_messages import FIELDS, Known, bars, messages, staged, validated
 
 SYMBOL = "IBM"
 BAR = dict(zip(FIELDS.values(), ("129.84", "130.4", "124.81", "125.27", "3879900"), strict=True))

@@ -17,19 +17,17 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pyarrow
 from confluent_kafka import KafkaException
 from psycopg2.extensions import connection as Connection
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql import types as T
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from hedge_master.ingestion.positions import MessagesLost, check, read_positions
-from hedge_master.ingestion.topics import SYMBOL_CHARACTERS, TOPICS, Topic
+from hedge_master.ingestion.topics import TOPICS, Topic
 from hedge_master.settings import Settings, load_settings
 from hedge_master.warehouse.connection import connect
 from hedge_master.warehouse.merge import (
@@ -41,258 +39,10 @@ from hedge_master.warehouse.merge import (
     lock_staging,
     merge_batch,
 )
+from price_messages import Known, bars, messages, staged, validated
 
 APPLICATION = "hedge_master stream_prices"
-REJECTED_MESSAGE_CHARACTERS = 8192
-REJECTED_DAY_CHARACTERS = 64  # a date has 10; what stands in its place goes into an index, which has no room for a page
 FETCH_BYTES = 1024 * 1024
-
-FIELDS = {"open": "1. open", "high": "2. high", "low": "3. low", "close": "4. close", "volume": "5. volume"}
-PRICES = ("open", "high", "low", "close")
-NOTICES = ("Information", "Note", "Error Message")
-META_DATA = T.StructType([T.StructField("2. Symbol", T.StringType())])
-BAR = T.StructType([T.StructField(name, T.StringType()) for name in FIELDS.values()])
-# What lies before is a program's idea of no date, and tables of weeks would begin there.
-EARLIEST_DAY = date(1900, 1, 1)
-# Beyond these no currency has a price, and the square or the dollar value of one may leave a double.
-SMALLEST_PRICE, LARGEST_PRICE = 1e-9, 1e12
-DAY_CHARACTERS = len("2020-06-12")
-NUMBERS = r"\A[-+.0-9eE]*\z"
-PAYLOAD = T.StructType(
-    [
-        T.StructField("Meta Data", META_DATA),
-        T.StructField("Time Series (Daily)", T.MapType(T.StringType(), BAR)),
-    ]
-)
-# The same, with all that may be of another type than it should as the JSON text that it is.
-MEMBERS = T.StructType([T.StructField(name, T.StringType()) for name in ("Meta Data", "Time Series (Daily)", *NOTICES)])
-BARS_AS_TEXT = "map<string, string>"
-AS_WRITTEN = {"allowSingleQuotes": "false"}  # Spark reads more than JSON unless told not to
-# The order and types of the staging tables' columns. Those of HEAD stand in the first row of a message only.
-HEAD = ("bytes", "payload_hash", "known_rows", "symbol", "requested_at", "market_time", "market_date")
-STAGED = T.StructType(
-    [
-        T.StructField("partition", T.IntegerType()),
-        T.StructField("kafka_offset", T.LongType()),
-        T.StructField("bytes", T.IntegerType()),
-        T.StructField("payload_hash", T.BinaryType()),
-        T.StructField("known_rows", T.IntegerType()),
-        T.StructField("symbol", T.StringType()),
-        T.StructField("requested_at", T.TimestampType()),
-        T.StructField("market_time", T.TimestampType()),
-        T.StructField("market_date", T.DateType()),
-        T.StructField("day", T.DateType()),
-        *[T.StructField(price, T.DoubleType()) for price in PRICES],
-        T.StructField("volume", T.LongType()),
-        T.StructField("reason", T.StringType()),
-        T.StructField("day_text", T.StringType()),
-        T.StructField("raw", T.StringType()),
-    ]
-)
-KNOWN = "symbol string, payload_hash binary, known_rows int"
-Known = Sequence[tuple[str, bytes, int]]
-
-
-def messages(kafka: DataFrame, known: Known = ()) -> DataFrame:
-    """One row a message: partition, kafka_offset, bytes, payload_hash (SHA-256 of the value), symbol, requested_at,
-    market_time, market_date (from the headers), body (text), and known_rows.
-
-    `known`: symbol, hash and rows of the payloads that need not be read again; their body is null, and known_rows says
-    how many rows they have. It is null for all others.
-    """
-
-    def header(name: str) -> Column:
-        # get() gives null for a header that is missing; [0] would raise.
-        return F.expr(f"cast(get(filter(headers, each -> each.key = '{name}'), 0).value as string)")
-
-    read = kafka.select(
-        "partition",
-        F.col("offset").alias("kafka_offset"),
-        F.coalesce(F.octet_length("value"), F.lit(0)).alias("bytes"),
-        F.unhex(F.sha2("value", 256)).alias("payload_hash"),
-        F.substring(_storable(F.coalesce(header("symbol"), F.col("key").cast("string"))), 1, SYMBOL_CHARACTERS).alias(
-            "symbol"
-        ),
-        _in_calendar(F.try_to_timestamp(header("requested_at"))).alias("requested_at"),
-        _in_calendar(F.try_to_timestamp(header("market_time"))).alias("market_time"),
-        _in_calendar(header("market_date").try_cast("date")).alias("market_date"),
-        "value",
-    )
-    if known:
-        told = kafka.sparkSession.createDataFrame(_known_table(known), KNOWN)
-        read = read.join(F.broadcast(told), ["symbol", "payload_hash"], "left")
-    else:
-        read = read.withColumn("known_rows", F.lit(None).cast("int"))
-    return read.withColumn("body", F.when(F.col("known_rows").isNull(), F.col("value").cast("string"))).drop("value")
-
-
-def _known_table(known: Known) -> pyarrow.Table:
-    symbols, digests, rows = zip(*known, strict=True)
-    columns = {
-        "symbol": pyarrow.array(symbols, pyarrow.string()),
-        "payload_hash": pyarrow.array(digests, pyarrow.binary()),
-        "known_rows": pyarrow.array(rows, pyarrow.int32()),
-    }
-    return pyarrow.table(columns)
-
-
-def bars(read: DataFrame) -> DataFrame:
-    """One row a message and trading day, all fields as text; a message without a series gives one row without a day.
-
-    Columns: those of `messages`, with `body` only where there is no series; `is_head` (the first row of its message),
-    is_json, is_notice (of such a body), payload_symbol, day_text, open_text .. volume_text, bar (the fields as
-    delivered), day_repeats (the payload names the day twice).
-    """
-    # Else Spark reads on behind an error of syntax inside a bar, and makes a bar of what is left.
-    read.sparkSession.conf.set("spark.sql.json.enablePartialResults", "false")
-    read.sparkSession.conf.set("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
-    listed = read.withColumn("listed", _listed("body", PAYLOAD))
-    answer = _first(F.col("listed"))
-    series = answer["Time Series (Daily)"]
-    is_good = F.coalesce(F.size(series) > 0, F.lit(False))
-    # Only where no series comes of that is the body read again, each member as the text that it is: what is of another
-    # type than it should be then costs itself alone, not the whole answer.
-    members = _first(_listed("body", MEMBERS))
-    bar_by_bar = F.transform_values(
-        F.from_json(members["Time Series (Daily)"], BARS_AS_TEXT, AS_WRITTEN),
-        lambda _, bar: F.from_json(bar, BAR, AS_WRITTEN),
-    )
-    symbol = F.from_json(members["Meta Data"], META_DATA, AS_WRITTEN)["2. Symbol"]
-    days = F.map_keys(F.when(is_good, series).otherwise(bar_by_bar))
-    # Settled once a message, below the explosion: what stands above it is worked out once a bar.
-    one_a_message = listed.select(
-        "partition",
-        "kafka_offset",
-        *HEAD,
-        F.when(~is_good & ~F.coalesce(F.size(bar_by_bar) > 0, F.lit(False)), F.col("body")).alias("body"),
-        F.when(~is_good, F.coalesce(_is_whole(_listed("body", T.StringType())), F.lit(False))).alias("is_json"),
-        F.when(~is_good, F.coalesce(*[members[name] for name in NOTICES]).isNotNull()).alias("is_notice"),
-        F.when(is_good, answer["Meta Data"]["2. Symbol"]).otherwise(symbol).alias("payload_symbol"),
-        # Only for the rare payload that names a day twice; null elsewhere, so that it costs nothing to carry.
-        F.when(F.size(F.map_from_arrays(days, days)) < F.size(days), F.sort_array(days)).alias("sorted_days"),
-        F.when(is_good, series).alias("series"),
-        F.when(~is_good, bar_by_bar).alias("series_bar_by_bar"),
-    )
-    repeated = F.filter("sorted_days", lambda day, at: day == F.get("sorted_days", at + 1))
-    one_a_bar = (
-        one_a_message.withColumn("repeated_days", F.array_distinct(repeated))
-        .drop("sorted_days")
-        .select("*", F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar"))
-        .drop("series", "series_bar_by_bar")
-    )
-    # From here on a row is a bar: no lambda function any more, which would break Spark's generated code in two.
-    return one_a_bar.select(
-        "*",
-        (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
-        F.array_contains("repeated_days", F.col("day_text")).alias("day_repeats"),
-        *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
-    ).drop("repeated_days", "at")
-
-
-def _listed(body: str, element: T.DataType) -> Column:
-    """The body's value as the first of a list of two, whose second is null: if not, the body is no JSON or has no end.
-
-    Spark is content with the begin of a text, whatever follows the first value; a list must be whole to its end.
-    """
-    listed = F.concat(F.lit("["), F.col(body), F.lit(",null]"))
-    return F.from_json(listed, T.ArrayType(element), AS_WRITTEN)
-
-
-def _is_whole(listed: Column) -> Column:
-    return (F.size(listed) == 2) & F.get(listed, F.lit(1)).isNull()
-
-
-def _first(listed: Column) -> Column:
-    return F.when(_is_whole(listed), F.get(listed, F.lit(0)))
-
-
-def validated(rows: DataFrame) -> DataFrame:
-    """Adds day, open .. close (double), volume (long) and `reason`: null where the bar is possible, else the first
-    rule that it breaks. Only impossible data is refused; doubtful data passes.
-
-    - A body is one JSON value, whole, with nothing behind it, at most 999 levels deep. NaN and Infinity may stand in it
-      without quotes, as some libraries write them: they cost their bar. Bytes that are no UTF-8 read as U+FFFD.
-    - Of a member that stands twice, the last counts, as for most readers of JSON; a day that stands twice is refused,
-      since its bars are two rows.
-    - A date has four, two and two digits, is in the calendar and not before EARLIEST_DAY.
-    - A number is written with the digits 0 to 9, a sign, a point and an exponent (a volume: without the last two), in
-      quotes or bare. Java would also take "1.0d", "0x1p3" and " 12 ". A bare number has at most 1,000 characters.
-    """
-    day = F.col("day_text").try_cast("date")
-    # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too. To look at these characters is cheaper than to write
-    # the date anew and compare, or a regular expression.
-    has_shape = (
-        (F.octet_length("day_text") == DAY_CHARACTERS)
-        & (F.substring("day_text", 5, 1) == "-")
-        & (F.substring("day_text", 8, 1) == "-")
-        & F.substring("day_text", DAY_CHARACTERS, 1).between("0", "9")
-    )
-    typed = rows.select(
-        "*",
-        F.when(has_shape, day).alias("day"),
-        *[F.col(f"{column}_text").try_cast("double").alias(column) for column in PRICES],
-        F.col("volume_text").try_cast("long").alias("volume"),
-    )
-    finite = F.lit(True)
-    for column in PRICES:
-        finite = finite & F.col(column).isNotNull() & ~F.isnan(column) & (F.abs(column) != float("inf"))
-    texts = F.concat(*[f"{column}_text" for column in FIELDS])
-    rules = (
-        (
-            "message_without_headers",
-            F.col("requested_at").isNull() | F.col("market_date").isNull() | F.col("symbol").isNull(),
-        ),
-        ("unparsable_json", F.col("day_text").isNull() & ~F.col("is_json")),
-        ("notice", F.col("day_text").isNull() & F.col("is_notice")),
-        ("no_series", F.col("day_text").isNull()),
-        ("another_symbol", ~F.col("payload_symbol").eqNullSafe(F.col("symbol"))),
-        ("impossible_date", F.col("day").isNull() | (F.col("day") < EARLIEST_DAY)),
-        ("date_in_the_future", F.col("day") > F.col("market_date")),
-        ("duplicate_date", F.coalesce("day_repeats", F.lit(False))),
-        ("missing_or_not_a_number", ~finite | F.col("volume").isNull() | ~texts.rlike(NUMBERS)),
-        ("price_not_positive", F.least(*PRICES) <= 0),
-        ("price_out_of_scale", (F.least(*PRICES) < SMALLEST_PRICE) | (F.greatest(*PRICES) > LARGEST_PRICE)),
-        ("high_below_low", F.col("high") < F.col("low")),
-        ("outside_range", (F.least("open", "close") < F.col("low")) | (F.greatest("open", "close") > F.col("high"))),
-        ("negative_volume", F.col("volume") < 0),
-    )
-    reason = F.lit(None).cast("string")
-    for name, broken in reversed(rules):
-        reason = F.when(broken, F.lit(name)).otherwise(reason)
-    return typed.withColumn("reason", reason)
-
-
-def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
-    """The columns of the staging table, in its order; a refused row carries its own JSON, a message its first 8 KB.
-
-    `own_json`: that text, where it is known already.
-    """
-    reason = F.when(F.col("known_rows").isNull(), F.col("reason"))
-    if own_json is None:
-        own_json = F.coalesce(F.substring(_storable(F.col("body")), 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
-    day_text = F.substring(_storable(F.col("day_text")), 1, REJECTED_DAY_CHARACTERS)
-    return rows.select(
-        "partition",
-        "kafka_offset",
-        *[F.when(F.col("is_head"), F.col(column)).alias(column) for column in HEAD],
-        # A refused day stands in day_text: Spark's calendar reaches further than PostgreSQL's.
-        F.when(reason.isNull(), F.col("day")).alias("day"),
-        *PRICES,
-        "volume",
-        reason.alias("reason"),
-        F.when(reason.isNotNull(), day_text).alias("day_text"),
-        F.when(reason.isNotNull(), own_json).alias("raw"),
-    ).to(STAGED)
-
-
-def _storable(text: Column) -> Column:
-    """What PostgreSQL takes as text: UTF-8 without the character 0. Else one odd message would stop the stream."""
-    return F.translate(F.make_valid_utf8(text), "\0", "\ufffd")
-
-
-def _in_calendar(moment: Column) -> Column:
-    """Null for a time that no message of ours has, and that PostgreSQL may not know."""
-    return F.when(F.year(moment).between(EARLIEST_DAY.year, 9999), moment)
 
 
 def copied(rows: DataFrame, url: str, table: str) -> int:
@@ -376,11 +126,10 @@ def stream(
     )
 
 
-def ended(query: StreamingQuery | None) -> Exception | None:
+def ended(query: StreamingQuery) -> Exception | None:
     """Wait for a query's end; its error is handed back, so that one topic's trouble does not stop the other."""
     try:
-        if query is not None:
-            query.awaitTermination()
+        query.awaitTermination()
     except StreamingQueryException as error:
         return error
     return None
@@ -394,13 +143,16 @@ def main(argv: Sequence[str]) -> int:
     spark = SparkSession.builder.appName(APPLICATION).config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     with tempfile.TemporaryDirectory(prefix="hm-checkpoint-") as checkpoint:
-        queries: list[StreamingQuery | None] = []
+        queries: list[StreamingQuery] = []
         broken: list[Exception] = []
         for topic in TOPICS:
             try:
-                queries.append(stream(spark, settings, topic, run_id, checkpoint))
+                query = stream(spark, settings, topic, run_id, checkpoint)
             except (MessagesLost, KafkaException) as error:  # of this topic: the other one is read all the same
                 broken.append(error)
+            else:
+                if query is not None:
+                    queries.append(query)
         broken += [error for error in map(ended, queries) if error is not None]
     spark.stop()
     if broken:

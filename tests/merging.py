@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from psycopg2.extensions import connection as Connection
 from pyspark.sql import SparkSession
 
+import price_messages
 import stream_prices
 from hedge_master.ingestion.topics import Topic
 from hedge_master.warehouse.merge import Counts, known_payloads, merge_batch, next_offsets
@@ -25,8 +26,8 @@ def merge_messages(spark: SparkSession, warehouse: Connection, url: str, topic: 
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"truncate {topic.staging}")
         known = known_payloads(warehouse, topic)
-    judged = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka, known)))
-    copied = stream_prices.copied(stream_prices.staged(judged), url, topic.staging)
+    judged = price_messages.validated(price_messages.bars(price_messages.messages(kafka, known)))
+    copied = stream_prices.copied(price_messages.staged(judged), url, topic.staging)
     with warehouse:
         counts = merge_batch(warehouse, topic, "read", datetime.now(UTC), copied)
     assert counts is not None

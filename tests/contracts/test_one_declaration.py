@@ -29,7 +29,7 @@ def test_python_dbt_and_superset_know_the_same_measures() -> None:
 
 
 def test_the_stream_writes_the_columns_of_its_staging_tables(ingest: Connection) -> None:
-    job = (REPO_ROOT / "spark_jobs" / "stream_prices.py").read_text()
+    job = (REPO_ROOT / "spark_jobs" / "price_messages.py").read_text()
     declared = job[job.index("STAGED = ") : job.index("KNOWN = ")]
     prices = ("open", "high", "low", "close")
     written = re.findall(r'StructField\("(\w+)"', declared)
@@ -41,7 +41,7 @@ def test_the_stream_writes_the_columns_of_its_staging_tables(ingest: Connection)
 
 
 def test_the_rules_that_ask_for_the_whole_message_are_rules_of_the_stream() -> None:
-    job = (REPO_ROOT / "spark_jobs" / "stream_prices.py").read_text()
+    job = (REPO_ROOT / "spark_jobs" / "price_messages.py").read_text()
     rules = re.findall(r'^\s+\(?"(\w+)",', job[job.index("rules = (") :], flags=re.MULTILINE)
     assert "price_not_positive" in rules
     assert set(ANSWERED_BY_THE_MESSAGE) <= set(rules)

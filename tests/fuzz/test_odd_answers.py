@@ -13,7 +13,7 @@ from odd_answers import HEADERS, Answers, Sent
 from price_rules import Verdict, one_mark, verdicts
 from pyspark.sql import SparkSession
 
-import stream_prices
+import price_messages
 
 pytestmark = pytest.mark.spark
 
@@ -71,8 +71,8 @@ def test_what_spark_alone_would_let_pass_or_lose(spark: SparkSession) -> None:
 def judged(spark: SparkSession, batch: Sequence[Sent]) -> dict[int, list[Verdict]]:
     """The job's verdicts by the message's place in the batch."""
     kafka = spark.createDataFrame(table(batch))
-    rows = stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka)))
-    wanted = rows.select("kafka_offset", "day_text", "reason", *stream_prices.PRICES, "volume")
+    rows = price_messages.validated(price_messages.bars(price_messages.messages(kafka)))
+    wanted = rows.select("kafka_offset", "day_text", "reason", *price_messages.PRICES, "volume")
     found = defaultdict(list)
     for at, day, reason, *bar in zip(*wanted.toArrow().to_pydict().values(), strict=True):
         found[at].append(Verdict(None if day is None else one_mark(day), reason, None if reason else tuple(bar)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-import stream_prices
+import price_messages
 
 pytestmark = pytest.mark.spark
 
@@ -36,9 +36,9 @@ def message(value: bytes | None, offset: int = 0, headers: dict[str, str] | None
     return (b"AAA", value, "t", 0, offset, packed)
 
 
-def judged(spark: SparkSession, *messages: tuple[Any, ...], known: stream_prices.Known = ()) -> DataFrame:
+def judged(spark: SparkSession, *messages: tuple[Any, ...], known: price_messages.Known = ()) -> DataFrame:
     kafka = spark.createDataFrame(list(messages), KAFKA)
-    return stream_prices.staged(stream_prices.validated(stream_prices.bars(stream_prices.messages(kafka, known))))
+    return price_messages.staged(price_messages.validated(price_messages.bars(price_messages.messages(kafka, known))))
 
 
 def only(frame: DataFrame) -> Row:
