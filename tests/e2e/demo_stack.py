@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -82,4 +83,6 @@ def a_stack(home: Path, **settings: str) -> Demo:
     ports = free_ports(len(PORTS))
     environ |= {f"HM_{name.upper()}": str(port) for name, port in zip(PORTS, ports, strict=True)}
     environ |= {"HM_HOME": str(home), "HM_SAMPLE_MARKET_SYMBOLS": str(SYMBOLS), "HM_SPARK_DRIVER_MEMORY": "1g"}
+    # The scheduled daily run moves the market's clock on: a test that is under way at 22:25 would see a day go by.
+    environ["HM_DAILY_SCHEDULE_TIME"] = f"{datetime.now(UTC) + timedelta(hours=12):%H:%M}"
     return Demo(home, environ | settings)
