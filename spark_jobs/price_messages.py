@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 
 import pyarrow
 from pyspark.sql import Column, DataFrame
@@ -71,30 +72,40 @@ def messages(kafka: DataFrame, known: Known = ()) -> DataFrame:
     `known`: symbol, hash and rows of the payloads that need not be read again; their body is null, and known_rows says
     how many rows they have. It is null for all others.
     """
-
-    def header(name: str) -> Column:
-        # get() gives null for a header that is missing; [0] would raise.
-        return F.expr(f"cast(get(filter(headers, each -> each.key = '{name}'), 0).value as string)")
-
-    read = kafka.select(
-        "partition",
-        F.col("offset").alias("kafka_offset"),
-        F.coalesce(F.octet_length("value"), F.lit(0)).alias("bytes"),
-        F.unhex(F.sha2("value", 256)).alias("payload_hash"),
-        F.substring(_storable(F.coalesce(header("symbol"), F.col("key").cast("string"))), 1, SYMBOL_CHARACTERS).alias(
-            "symbol"
-        ),
-        _in_calendar(F.try_to_timestamp(header("requested_at"))).alias("requested_at"),
-        _in_calendar(F.try_to_timestamp(header("market_time"))).alias("market_time"),
-        _in_calendar(header("market_date").try_cast("date")).alias("market_date"),
-        "value",
-    )
+    read = kafka.select(*_message_columns())
     if known:
         told = kafka.sparkSession.createDataFrame(_known_table(known), KNOWN)
         read = read.join(F.broadcast(told), ["symbol", "payload_hash"], "left")
     else:
         read = read.withColumn("known_rows", F.lit(None).cast("int"))
-    return read.withColumn("body", F.when(F.col("known_rows").isNull(), F.col("value").cast("string"))).drop("value")
+    return read.select("*", _unknown_body()).drop("value")
+
+
+# What does not depend on the batch is made once: each expression is a few calls from Python into the JVM, and a batch has
+# hundreds of them, which took longer than to read and hash 100 MB.
+@cache
+def _message_columns() -> tuple[Column, ...]:
+    def header(name: str) -> Column:
+        # get() gives null for a header that is missing; [0] would raise.
+        return F.expr(f"cast(get(filter(headers, each -> each.key = '{name}'), 0).value as string)")
+
+    symbol = F.substring(_storable(F.coalesce(header("symbol"), F.col("key").cast("string"))), 1, SYMBOL_CHARACTERS)
+    return (
+        F.col("partition"),
+        F.col("offset").alias("kafka_offset"),
+        F.coalesce(F.octet_length("value"), F.lit(0)).alias("bytes"),
+        F.unhex(F.sha2("value", 256)).alias("payload_hash"),
+        symbol.alias("symbol"),
+        _in_calendar(F.try_to_timestamp(header("requested_at"))).alias("requested_at"),
+        _in_calendar(F.try_to_timestamp(header("market_time"))).alias("market_time"),
+        _in_calendar(header("market_date").try_cast("date")).alias("market_date"),
+        F.col("value"),
+    )
+
+
+@cache
+def _unknown_body() -> Column:
+    return F.when(F.col("known_rows").isNull(), F.col("value").cast("string")).alias("body")
 
 
 def _known_table(known: Known) -> pyarrow.Table:
@@ -117,7 +128,19 @@ def bars(read: DataFrame) -> DataFrame:
     # Else Spark reads on behind an error of syntax inside a bar, and makes a bar of what is left.
     read.sparkSession.conf.set("spark.sql.json.enablePartialResults", "false")
     read.sparkSession.conf.set("spark.sql.mapKeyDedupPolicy", "LAST_WIN")
-    listed = read.withColumn("listed", _listed("body", PAYLOAD))
+    one_a_message = read.select("*", _listed_body()).select(*_message_columns_with_series())
+    one_a_bar = one_a_message.select("*", _repeated_days()).select(*_exploded())
+    # From here on a row is a bar: no lambda function any more, which would break Spark's generated code in two.
+    return one_a_bar.select(*_bar_columns())
+
+
+@cache
+def _listed_body() -> Column:
+    return _listed("body", PAYLOAD).alias("listed")
+
+
+@cache
+def _message_columns_with_series() -> tuple[Column, ...]:
     answer = _first(F.col("listed"))
     series = answer["Time Series (Daily)"]
     is_good = F.coalesce(F.size(series) > 0, F.lit(False))
@@ -131,10 +154,8 @@ def bars(read: DataFrame) -> DataFrame:
     symbol = F.from_json(members["Meta Data"], META_DATA, AS_WRITTEN)["2. Symbol"]
     days = F.map_keys(F.when(is_good, series).otherwise(bar_by_bar))
     # Settled once a message, below the explosion: what stands above it is worked out once a bar.
-    one_a_message = listed.select(
-        "partition",
-        "kafka_offset",
-        *HEAD,
+    return (
+        *[F.col(column) for column in ("partition", "kafka_offset", *HEAD)],
         F.when(~is_good & ~F.coalesce(F.size(bar_by_bar) > 0, F.lit(False)), F.col("body")).alias("body"),
         F.when(~is_good, F.coalesce(_is_whole(_listed("body", T.StringType())), F.lit(False))).alias("is_json"),
         F.when(~is_good, F.coalesce(*[members[name] for name in NOTICES]).isNotNull()).alias("is_notice"),
@@ -144,20 +165,30 @@ def bars(read: DataFrame) -> DataFrame:
         F.when(is_good, series).alias("series"),
         F.when(~is_good, bar_by_bar).alias("series_bar_by_bar"),
     )
+
+
+@cache
+def _repeated_days() -> Column:
     repeated = F.filter("sorted_days", lambda day, at: day == F.get("sorted_days", at + 1))
-    one_a_bar = (
-        one_a_message.withColumn("repeated_days", F.array_distinct(repeated))
-        .drop("sorted_days")
-        .select("*", F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar"))
-        .drop("series", "series_bar_by_bar")
-    )
-    # From here on a row is a bar: no lambda function any more, which would break Spark's generated code in two.
-    return one_a_bar.select(
-        "*",
+    return F.array_distinct(repeated).alias("repeated_days")
+
+
+@cache
+def _exploded() -> tuple[Column, ...]:
+    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "repeated_days")
+    bars_of_message = F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar")
+    return (*map(F.col, kept), bars_of_message)
+
+
+@cache
+def _bar_columns() -> tuple[Column, ...]:
+    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "day_text", "bar")
+    return (
+        *map(F.col, kept),
         (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
         F.array_contains("repeated_days", F.col("day_text")).alias("day_repeats"),
         *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
-    ).drop("repeated_days", "at")
+    )
 
 
 def _listed(body: str, element: T.DataType) -> Column:
@@ -189,6 +220,11 @@ def validated(rows: DataFrame) -> DataFrame:
     - A number is written with the digits 0 to 9, a sign, a point and an exponent (a volume: without the last two), in
       quotes or bare. Java would also take "1.0d", "0x1p3" and " 12 ". A bare number has at most 1,000 characters.
     """
+    return rows.select("*", *_typed_columns()).select("*", _reason())
+
+
+@cache
+def _typed_columns() -> tuple[Column, ...]:
     day = F.col("day_text").try_cast("date")
     # Spark takes "2020-6-12T" and "2020-06-12\n" for dates too. To look at these characters is cheaper than to write
     # the date anew and compare, or a regular expression.
@@ -198,12 +234,15 @@ def validated(rows: DataFrame) -> DataFrame:
         & (F.substring("day_text", 8, 1) == "-")
         & F.substring("day_text", DAY_CHARACTERS, 1).between("0", "9")
     )
-    typed = rows.select(
-        "*",
+    return (
         F.when(has_shape, day).alias("day"),
         *[F.col(f"{column}_text").try_cast("double").alias(column) for column in PRICES],
         F.col("volume_text").try_cast("long").alias("volume"),
     )
+
+
+@cache
+def _reason() -> Column:
     finite = F.lit(True)
     for column in PRICES:
         finite = finite & F.col(column).isNotNull() & ~F.isnan(column) & (F.abs(column) != float("inf"))
@@ -230,7 +269,7 @@ def validated(rows: DataFrame) -> DataFrame:
     reason = F.lit(None).cast("string")
     for name, broken in reversed(rules):
         reason = F.when(broken, F.lit(name)).otherwise(reason)
-    return typed.withColumn("reason", reason)
+    return reason.alias("reason")
 
 
 def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
@@ -238,22 +277,35 @@ def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
 
     `own_json`: that text, where it is known already.
     """
-    reason = F.when(F.col("known_rows").isNull(), F.col("reason"))
-    if own_json is None:
-        own_json = F.coalesce(F.substring(_storable(F.col("body")), 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
+    raw = _own_json() if own_json is None else own_json
+    return rows.select(*_staged_columns(), F.when(_own_reason().isNotNull(), raw).alias("raw")).to(STAGED)
+
+
+@cache
+def _own_reason() -> Column:
+    return F.when(F.col("known_rows").isNull(), F.col("reason"))
+
+
+@cache
+def _own_json() -> Column:
+    return F.coalesce(F.substring(_storable(F.col("body")), 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
+
+
+@cache
+def _staged_columns() -> tuple[Column, ...]:
+    reason = _own_reason()
     day_text = F.substring(_storable(F.col("day_text")), 1, REJECTED_DAY_CHARACTERS)
-    return rows.select(
-        "partition",
-        "kafka_offset",
+    return (
+        F.col("partition"),
+        F.col("kafka_offset"),
         *[F.when(F.col("is_head"), F.col(column)).alias(column) for column in HEAD],
         # A refused day stands in day_text: Spark's calendar reaches further than PostgreSQL's.
         F.when(reason.isNull(), F.col("day")).alias("day"),
-        *PRICES,
-        "volume",
+        *map(F.col, PRICES),
+        F.col("volume"),
         reason.alias("reason"),
         F.when(reason.isNotNull(), day_text).alias("day_text"),
-        F.when(reason.isNotNull(), own_json).alias("raw"),
-    ).to(STAGED)
+    )
 
 
 def _storable(text: Column) -> Column:

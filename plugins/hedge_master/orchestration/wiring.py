@@ -40,6 +40,8 @@ SPARK_CONF = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
     # The greatest value switches the limit off: else the size of the whole batch is added up after each row of it.
     "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),
+    # Else Python tells the JVM its place in the source at each expression: three round trips in four of a batch's plan.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
 

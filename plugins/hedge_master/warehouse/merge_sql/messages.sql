@@ -4,14 +4,16 @@
 -- The planner knows nothing of a table that was just filled; its plan without these columns took minutes.
 analyze STAGING (partition, kafka_offset, day, reason, bytes);
 
+-- Both are worked out once, whatever it expects: one row in thousands is a head, and now and then its sample has none. It
+-- would then group all of staging again for each.
 create temporary table batch_messages on commit drop as
-with heads as (
+with heads as materialized (
     select partition, kafka_offset, bytes, payload_hash, known_rows, symbol, requested_at, market_time, market_date
     from STAGING
     where bytes is not null
 ),
 
-contents as (
+contents as materialized (
     select
         partition,
         kafka_offset,
