@@ -12,6 +12,7 @@ NumAcc3 and by 6e-9 in NumAcc4, whatever computes it. `exact_deviation` is that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -23,14 +24,15 @@ class NumAcc:
     mean: float
     deviation: float
 
-    def exact_deviation(self) -> float:
-        """Sample standard deviation of the stored numbers in rational arithmetic, rounded once at the end."""
-        exact = [Fraction(value) for value in self.values]
-        centre = sum(exact) / len(exact)
-        variance = sum((value - centre) ** 2 for value in exact) / (len(exact) - 1)
-        with localcontext() as context:
-            context.prec = 40
-            return float((Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt())
+
+def exact_deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation of the numbers as they are stored, in rational arithmetic, rounded once at the end."""
+    exact = [Fraction(value) for value in values]
+    centre = sum(exact) / len(exact)
+    variance = sum((value - centre) ** 2 for value in exact) / (len(exact) - 1)
+    with localcontext() as context:
+        context.prec = 40
+        return float((Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt())
 
 
 def _around(base: int) -> tuple[float, ...]:
