@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +15,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from free_ports import free_ports
-from hedge_master.settings import REPO_ROOT, Settings, load_settings
+from hedge_master.settings import REPO_ROOT, Settings
 from scripted_server import Line, ScriptedServer, Serve
+from throw_away_warehouse import throw_away_warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     os.environ["JAVA_HOME"] = str(JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else Python workers are the first python3 on PATH
 SHARED = REPO_ROOT.parent / "shared"
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
@@ -43,42 +40,8 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def warehouse_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a throw-away PostgreSQL server with the migrated warehouse and its roles."""
-    from hedge_master.local_stack import postgres
-    from hedge_master.local_stack.environment import load_environment
-    from hedge_master.local_stack.folders import Folders
-    from hedge_master.local_stack.stack import Stack
-    from hedge_master.warehouse.migrate import migrate
-
-    home = tmp_path_factory.mktemp("warehouse")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("HM_", "DBT_"))}
-    own |= {"HM_HOME": str(home), "HM_POSTGRES_PORT": str(free_ports(1)[0])}
-    environ = load_environment(own, dotenv=home / "no.env", create_secrets=True)
-    stack = Stack(load_settings(environ), environ, Folders(home))
-    postgres.prepare(stack)
-    with (home / "postgres.log").open("w") as log:
-        server = subprocess.Popen(postgres.server_command(stack), stdout=log, stderr=log)
-    try:
-        _wait_for(stack, server, home / "postgres.log")
-        postgres.ensure_roles_and_databases(stack)
-        migrate(stack.settings)
-        yield stack.settings
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(DEADLINE_SECONDS)
-
-
-def _wait_for(stack: object, server: subprocess.Popen[bytes], log: Path) -> None:
-    from hedge_master.local_stack import postgres
-
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()
-        try:
-            if postgres.answers(stack):  # type: ignore[arg-type]
-                return
-        except psycopg2.OperationalError:
-            time.sleep(0.1)
-    raise AssertionError(f"PostgreSQL did not answer: {log.read_text()[-2000:]}")
+    with throw_away_warehouse(tmp_path_factory.mktemp("warehouse")) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")

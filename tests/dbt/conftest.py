@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import urlsplit
-
 import pytest
 
-from hedge_master.settings import REPO_ROOT, Settings
-
-PROJECT = REPO_ROOT / "dbt_project"
-Dbt = Callable[..., subprocess.CompletedProcess[str]]
+from hedge_master.settings import Settings
+from running_dbt import Dbt, dbt_on
 
 
 @pytest.fixture(scope="session")
 def dbt(warehouse_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """Runs dbt with the given words and returns the finished process; the caller looks at its exit status."""
-    target = tmp_path_factory.mktemp("dbt")
-    address = urlsplit(warehouse_settings.required("warehouse_dbt_url"))
-    reader = urlsplit(warehouse_settings.required("warehouse_reader_url"))
-    environ = dict(os.environ) | {
-        "DBT_HOST": str(address.hostname),
-        "DBT_PORT": str(address.port),
-        "DBT_USER": str(address.username),
-        "DBT_ENV_SECRET_PASSWORD": str(address.password),
-        "DBT_DBNAME": address.path.strip("/"),
-        "DBT_READER": str(reader.username),
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(target),
-        "DO_NOT_TRACK": "1",
-    }
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        program = Path(sys.executable).with_name("dbt")
-        command = [str(program), "--no-use-colors", *words, "--profiles-dir", str(PROJECT)]
-        return subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=300)
-
-    return run
+    return dbt_on(warehouse_settings, tmp_path_factory.mktemp("dbt"))

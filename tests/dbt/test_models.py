@@ -9,8 +9,7 @@ import itertools
 import math
 import random
 import statistics
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from psycopg2.extras import execute_values
 
 from hedge_master.ranking import RankingError, top
 from hedge_master.settings import Settings
+from running_dbt import Dbt
 
 FIRST, MARKET_DATE = date(2019, 1, 7), date(2020, 6, 12)
 LAST_COMPLETE = date(2020, 6, 7)  # the Sunday before the market date
@@ -31,7 +31,6 @@ WEEKDAYS = [
 SPLIT_DAY = date(2020, 3, 16)
 WRONG_UNIT_UNTIL = date(2019, 3, 1)  # a Friday
 # Duncan's table of c4, to 4 digits, is too short for 1e-9: the definition in gamma functions.
-Dbt = Callable[..., subprocess.CompletedProcess[str]]
 C4 = {n: math.sqrt(2 / (n - 1)) * math.gamma(n / 2) / math.gamma((n - 1) / 2) for n in range(2, 15)}
 
 
