@@ -32,7 +32,9 @@ from hedge_master.orchestration.spark_driver import LONG_RUN_MESSAGES
 from hedge_master.sample_market.answers import COMPACT_ROWS
 
 TEMPLATES = 8
-WARM_UPS, WARM_UP_MESSAGES = 4, 100
+# Warm is the JVM: the code of a row by the number of rows, the code that plans a batch by the number of batches.
+WARM_UPS, SHORT_WARM_UPS = 3, 12
+SHORT_MESSAGES = 4
 RAW_COPIES = 5  # one takes a few tenths of a second
 LONGEST_SECONDS = 600
 # Numbers of symbols; those below are dealt to the loads as they come.
@@ -120,8 +122,8 @@ class StreamBench:
 
     def _warm_loads(self, stream: WarmStream) -> list[tuple[Any, ...]]:
         """First loads, and the last of them twice again; its rows, flattened."""
-        for _ in range(WARM_UPS):
-            symbols = self._next_symbols(WARM_UP_MESSAGES)
+        for count in [self.size.messages] * WARM_UPS + [SHORT_MESSAGES] * SHORT_WARM_UPS:
+            symbols = self._next_symbols(count)
             self._load(stream, PRICE_HISTORY, symbols, self.answers.full)
             self._load(stream, PRICE_HISTORY, symbols, self.answers.full, is_new=False)
         loaded = self._first_loads(stream)

@@ -81,7 +81,7 @@ def messages(kafka: DataFrame, known: Known = ()) -> DataFrame:
     return read.select("*", _unknown_body()).drop("value")
 
 
-# What does not depend on the batch is made once: each expression is a few calls from Python into the JVM, and a batch has
+# What does not depend on the batch is made once: an expression is a few calls from Python into the JVM, and a batch has
 # hundreds of them, which took longer than to read and hash 100 MB.
 @cache
 def _message_columns() -> tuple[Column, ...]:
