@@ -2,7 +2,11 @@
 select
     symbol_id,
     day,
+    open,
+    high,
+    low,
     close,
+    volume,
     close_usd
 from {{ source('market', 'prices') }}
 where not provisional
