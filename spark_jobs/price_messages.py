@@ -176,18 +176,21 @@ def _repeated_days() -> Column:
 @cache
 def _exploded() -> tuple[Column, ...]:
     kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "repeated_days")
-    bars_of_message = F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar")
-    return (*map(F.col, kept), bars_of_message)
+    # From the last to the first, which is the oldest: so stored, the index of prices stays dense without a sort.
+    bars_of_message = F.reverse(F.map_entries(F.coalesce("series", "series_bar_by_bar")))
+    return (*map(F.col, kept), F.posexplode_outer(bars_of_message).alias("at", "entry"))
 
 
 @cache
 def _bar_columns() -> tuple[Column, ...]:
-    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "day_text", "bar")
+    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol")
     return (
         *map(F.col, kept),
+        F.col("entry.key").alias("day_text"),
+        F.col("entry.value").alias("bar"),
         (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
         F.array_contains("repeated_days", F.col("day_text")).alias("day_repeats"),
-        *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
+        *[F.col(f"entry.value.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
     )
 
 

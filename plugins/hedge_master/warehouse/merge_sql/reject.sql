@@ -20,7 +20,10 @@ with refused as (
         ) as raw
     from STAGING as staged
     inner join batch_messages as message using (partition, kafka_offset)
-    where message.known_rows is null and (staged.reason is not null or message.symbol_id is null)
+    where
+        message.known_rows is null and (staged.reason is not null or message.symbol_id is null)
+        -- So that staging is not read where no message has anything refused.
+        and (message.refused > 0 or message.symbol_id is null)
 ),
 
 counted as (
