@@ -1,3 +1,4 @@
+{{ config(indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}]) }}
 {#- Series of int_weeks -> the count of its values. -#}
 {%- set prices = {'close': 'days', 'close_usd': 'prices_usd'} -%}
 {%- set returns = {

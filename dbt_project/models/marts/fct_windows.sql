@@ -1,3 +1,4 @@
+{{ config(indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}]) }}
 -- one row per symbol and two-week window in which it traded, the one that has begun included
 select
     symbol_id,
