@@ -40,8 +40,6 @@ MEASURES: dict[str, Callable[[Window], float | None]] = {
     "fx_variance_share": close_measures.fx_variance_share,
 }
 RELATIVE_ERROR = 1e-9
-# One less a quotient: the error is the quotient's, also where the difference is near zero.
-ABSOLUTE_ERROR = {"fx_variance_share": 1e-12}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +81,7 @@ def test_every_window_has_the_value_that_its_oracle_gives(
             if expected is None or found is None:
                 if expected is not found:
                     wrong.append((symbol, start, expected, found))
-            elif abs(found - expected) > max(RELATIVE_ERROR * abs(expected), ABSOLUTE_ERROR.get(column, 0)):
+            elif abs(found - expected) > RELATIVE_ERROR * abs(expected):
                 wrong.append((symbol, start, expected, found))
     assert not wrong, f"{len(wrong)} windows of {column}; symbol, start, by the oracle, by the models: {wrong[:5]}"
 
