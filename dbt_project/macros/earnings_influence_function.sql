@@ -12,7 +12,7 @@
 {%- set seasons = {'reporting': 'is_reporting_season', '2020': 'is_season_of_2020'} -%}
 {%- set in_dollars = ['price_deviation'] -%}
 create or replace function {{ schema }}.refused_influence(complaint text) returns date
-language plpgsql stable as $$
+language plpgsql stable parallel safe as $$
 begin
     raise exception '%', complaint;
 end
@@ -37,7 +37,7 @@ returns table (
     last_bar date,
     left_out_reason text
 )
-language sql stable
+language sql stable parallel safe
 begin atomic
     with published as (
         select max(volatility.market_date) as market_date from {{ schema }}.fct_symbol_volatility as volatility
@@ -66,32 +66,45 @@ begin atomic
             end as starts_on
         from published
     ),
-    valued as (
+    -- The Sundays that windows end on, from the start of the look-back: the one on it covers it and does not count.
+    weeks as (
         select
-            windows.symbol_id,
-            windows.window_start <= asked.starts_on as covers_start,
-            -- The one that ends on the start covers it and does not count.
-            case
-                when windows.window_end > asked.starts_on
-                    then
-                        case earnings_influence.measure
-                            {%- for measure, column in measures().items() %}
-                            when '{{ measure }}' then windows.{{ column }}
-                            {%- endfor %}
-                        end
-            end as value,
+            ends.window_end,
+            ends.window_end > asked.starts_on as is_counted,
+            ends.window_end - 13 <= asked.starts_on as covers_start,
             case earnings_influence.season
                 {%- for season, column in seasons.items() %}
                 when '{{ season }}' then half_months.{{ column }}
                 {%- endfor %}
             end as is_inside
         from asked
-        inner join {{ schema }}.fct_windows as windows
-            on windows.is_complete and windows.window_end between asked.starts_on and asked.ends_on
+        cross join lateral generate_series(0, (asked.ends_on - asked.starts_on) / 7) as back (weeks)
+        cross join lateral (
+            select {{ sunday_on_or_before('asked.ends_on') }} - 7 * back.weeks as window_end
+        ) as ends
         inner join {{ schema }}.dim_half_months as half_months
             on
-                half_months.month = extract(month from windows.window_end - 2)::integer
-                and half_months.half = case when extract(day from windows.window_end - 2) <= 15 then 1 else 2 end
+                half_months.month = extract(month from ends.window_end - 2)
+                and half_months.half = case when extract(day from ends.window_end - 2) <= 15 then 1 else 2 end
+        where ends.window_end >= asked.starts_on
+    ),
+    valued as (
+        select
+            windows.symbol_id,
+            weeks.covers_start,
+            weeks.is_inside,
+            case
+                when weeks.is_counted
+                    then
+                        case earnings_influence.measure
+                            {%- for measure, column in measures().items() %}
+                            when '{{ measure }}' then windows.{{ column }}
+                            {%- endfor %}
+                        end
+            end as value
+        from weeks
+        inner join {{ schema }}.fct_windows as windows
+            on weeks.window_end = windows.window_end and windows.is_complete
     ),
     grouped as (
         select
