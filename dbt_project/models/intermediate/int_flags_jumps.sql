@@ -1,0 +1,81 @@
+-- one row per symbol and day whose close jumped, stayed there, and is explained by no split in force
+with moves as (
+    select * from {{ ref('int_flags_moves') }}
+),
+
+explained as (
+    select
+        symbol_id,
+        day,
+        returned_on
+    from {{ ref('int_flags_unit_errors') }}
+    union all
+    select
+        symbol_id,
+        day,
+        returned_on
+    from {{ ref('int_flags_spikes') }}
+),
+
+-- By how much one split mostly moves the close, and whether minor units differ by as much: then it may be the unit too.
+round_ratios (ratio, is_a_units) as (
+    values
+    (2, false), (3, false), (4, false), (5, false), (7, false), (10, false), (20, false), (50, false),
+    (100, true), (1000, true)
+),
+
+unexplained as (
+    select moves.*
+    from moves
+    where not exists (
+        select 1
+        from explained
+        where moves.symbol_id = explained.symbol_id and moves.day in (explained.day, explained.returned_on)
+    )
+),
+
+judged as (
+    select
+        unexplained.*,
+        round_ratios.is_a_units,
+        coalesce(abs(unexplained.times / round_ratios.ratio - 1) <= {{ var('round_ratio_tolerance') }}, false)
+            as is_at_round_ratio,
+        round_ratios.ratio is not null
+        and unexplained.turnover <= {{ var('most_ordinary_turnover') }} * unexplained.usual_turnover * (1 + 1e-9)
+            as is_ordinary_near_one,
+        -- A jump of just 5 times must not hang on the adjustment's last digits.
+        unexplained.times >= {{ var('least_jump_times') }} * (1 - 1e-9) as is_wide
+    from unexplained
+    left join round_ratios
+        on abs(unexplained.times / round_ratios.ratio - 1) <= {{ var('split_day_tolerance') }}
+),
+
+jumps as (
+    select
+        *,
+        is_ordinary_near_one or (is_wide and is_at_round_ratio) as is_like_a_split
+    from judged
+)
+
+select
+    symbol_id,
+    day,
+    day as last_day,
+    'jump_without_split' as flag,
+    case
+        when is_at_round_ratio or times >= {{ var('grave_jump_times') }} * (1 - 1e-9) then 'grave'
+        else 'doubtful'
+    end as severity,
+    case
+        when is_like_a_split and is_a_units then 'split missing or wrong unit'
+        when is_like_a_split then 'split missing'
+        else 'not known'
+    end as likely_cause,
+    day_before,
+    close_before,
+    close,
+    null::date as returned_on,
+    null::double precision as close_after,
+    null::bigint as days
+from jumps
+where is_wide or is_like_a_split
