@@ -38,19 +38,23 @@ units as (
     from minor_units
 ),
 
+-- Few rows, where the planner expects a third of all: so each has its market put in here, its prices by laterals. Else
+-- it sorts every session of every symbol, or reads every price, for a handful.
 far as (
     select
-        *,
+        returns.*,
+        symbols.market,
+        symbols.currency,
         -- Up or down alike: a fifth and five times are both 5.
-        greatest(close, close_before) / least(close, close_before) as times
+        greatest(returns.close, returns.close_before) / least(returns.close, returns.close_before) as times
     from returns
+    inner join symbols on returns.symbol_id = symbols.symbol_id
     -- The least that any of the flags asks for: a spike's way back. The adjustment rounds in the last digits.
     where
-        greatest(close, close_before) / least(close, close_before)
+        greatest(returns.close, returns.close_before) / least(returns.close, returns.close_before)
         >= {{ var('least_spike_times') }} / (1.0 + {{ var('spike_returns_within') }}) * (1 - 1e-9)
 ),
 
--- The planner takes far moves for a third of all bars, and would read every price for a handful: hence the laterals.
 bar_of_day as (
     select
         far.symbol_id,
@@ -89,7 +93,7 @@ usual as (
 
 select
     far.symbol_id,
-    symbols.market,
+    far.market,
     far.day,
     sessions.session_number,
     sessions_before.session_number as session_before,
@@ -107,13 +111,12 @@ select
     usual.turnover as usual_turnover,
     units.units_per_major as units_of_currency
 from far
-inner join symbols on far.symbol_id = symbols.symbol_id
-inner join sessions on symbols.market = sessions.market and far.day = sessions.day
+inner join sessions on far.market = sessions.market and far.day = sessions.day
 inner join sessions as sessions_before
     on
-        symbols.market = sessions_before.market
+        far.market = sessions_before.market
         and sessions.session_number - far.missed_sessions - 1 = sessions_before.session_number
 inner join bar_of_day on far.symbol_id = bar_of_day.symbol_id and far.day = bar_of_day.day
 inner join usual on far.symbol_id = usual.symbol_id and far.day = usual.day
-left join units on symbols.currency = units.currency
+left join units on far.currency = units.currency
 where abs(1 - far.close_before / far.close) * bar_of_day.close >= {{ var('least_price_move') }} * (1 - 1e-9)
