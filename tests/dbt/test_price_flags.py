@@ -114,6 +114,9 @@ DOUBTFUL_STORIES = {
     "TEN TO ONE": story(10, [101, 10.1], then=0.1),
     # 100 to 14 is 7.14 times, 2.04% from 7, and 40 times the shares are traded, 5.6 times the money.
     "CRUSHED": with_bar(story(11, [100, 14], then=0.14), 12, volume=40_000),
+    # The API dates a split three sessions late, and knows one that never was.
+    "LATER SPLIT": story(11, [50], then=0.5, splits={session(14): 2.0}),
+    "SPLIT ON PAPER": story(1, [], splits={session(11): 3.0}),
     # Pounds for three sessions, then pence again: 100 pence, then 1.01 to 1.03, then 103.
     "PENCE": story(11, [100, 1.01, 1.02, 1.03, 103], currency="GBX"),
     # Pence that stay pounds, and pounds that become pence.
@@ -181,6 +184,11 @@ EXPECTED = {
     "NO SPLIT": [flagged(12, JUMP, "split missing", (100, 25.3, None))],
     "SPLIT DAY UP": [flagged(11, ODD_JUMP, "split missing", (101, 55, None))],
     "CRUSHED": [flagged(12, ODD_JUMP, "not known", (100, 14, None))],
+    "LATER SPLIT": [
+        flagged(11, JUMP, "split missing", (50.5, 25, None)),
+        flagged(14, JUMP, "split not in the prices", (25, 50.5, None)),
+    ],
+    "SPLIT ON PAPER": [flagged(11, JUMP, "split not in the prices", (101 / 3, 100, None))],
     "TEN TO ONE": [flagged(11, JUMP, "split missing", (101, 10.1, None))],
     "PENCE": [flagged(12, UNIT, "minor unit of the currency", (100, 1.01, 103), last=14, back=15, days=3)],
     "NOW POUNDS": [flagged(12, UNIT, "minor unit of the currency", (100, 1, None))],

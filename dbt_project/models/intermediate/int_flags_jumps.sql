@@ -17,6 +17,10 @@ explained as (
     from {{ ref('int_flags_spikes') }}
 ),
 
+splits as (
+    select * from {{ ref('stg_market__splits') }}
+),
+
 -- By how much one split mostly moves the close, and whether minor units differ by as much: then it may be the unit too.
 round_ratios (ratio, is_a_units) as (
     values
@@ -50,6 +54,21 @@ judged as (
         on abs(unexplained.times / round_ratios.ratio - 1) <= {{ var('split_day_tolerance') }}
 ),
 
+-- The adjustment itself makes such a move where a split is known of which the prices, as quoted, show nothing.
+not_in_prices as (
+    select distinct
+        judged.symbol_id,
+        judged.day
+    from judged
+    inner join splits
+        on
+            judged.symbol_id = splits.symbol_id
+            and judged.day_before < splits.effective_date
+            and judged.day >= splits.effective_date
+            and judged.is_up = (splits.factor > 1)
+            and abs(judged.times / greatest(splits.factor, 1 / splits.factor) - 1) <= {{ var('split_day_tolerance') }}
+),
+
 jumps as (
     select
         *,
@@ -58,24 +77,26 @@ jumps as (
 )
 
 select
-    symbol_id,
-    day,
-    day as last_day,
+    jumps.symbol_id,
+    jumps.day,
+    jumps.day as last_day,
     'jump_without_split' as flag,
     case
-        when is_at_round_ratio or times >= {{ var('grave_jump_times') }} * (1 - 1e-9) then 'grave'
+        when jumps.is_at_round_ratio or jumps.times >= {{ var('grave_jump_times') }} * (1 - 1e-9) then 'grave'
         else 'doubtful'
     end as severity,
     case
-        when is_like_a_split and is_a_units then 'split missing or wrong unit'
-        when is_like_a_split then 'split missing'
+        when not_in_prices.day is not null then 'split not in the prices'
+        when jumps.is_like_a_split and jumps.is_a_units then 'split missing or wrong unit'
+        when jumps.is_like_a_split then 'split missing'
         else 'not known'
     end as likely_cause,
-    day_before,
-    close_before,
-    close,
+    jumps.day_before,
+    jumps.close_before,
+    jumps.close,
     null::date as returned_on,
     null::double precision as close_after,
     null::bigint as days
 from jumps
-where is_wide or is_like_a_split
+left join not_in_prices on jumps.symbol_id = not_in_prices.symbol_id and jumps.day = not_in_prices.day
+where jumps.is_wide or jumps.is_like_a_split
