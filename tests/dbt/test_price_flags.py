@@ -71,9 +71,11 @@ def with_bar(told: Story, number: int, **changes: float) -> Story:
 
 TRUE_STORIES = {
     "CALM": story(1, []),
-    # A fall by 60% that stays: 101 / 40 is 2.5 times. One by half, traded ten times as much as usual in money.
+    # A fall by 60% that stays: 101 / 40 is 2.5 times. One by half, traded ten times as much as usual in money. Another by
+    # half in a panic of the whole market, when nobody buys: it opens at 90.
     "CRASH": story(11, [40], then=0.4),
     "HALVED": story(11, [50], volume=20_000, then=0.5),
+    "PANIC": with_bar(story(11, [50], then=0.5), 11, open=90, high=90),
     # Four new shares for one, as the API tells: 101 becomes 25.
     "SPLIT": story(11, [25], then=0.25, splits={session(11): 4.0}),
     # GameStop, 2021-01-26 to 29: up by 135%, down by 44%, up by 68%. The fall is reversed, and was only 1.8 times.

@@ -59,6 +59,7 @@ bar_of_day as (
     select
         far.symbol_id,
         far.day,
+        bar.open,
         bar.low,
         bar.high,
         bar.close,
@@ -103,7 +104,8 @@ select
     far.is_after_gap,
     far.times,
     far.close > far.close_before as is_up,
-    -- Both in today's share, as the closes are.
+    -- In today's share, as the closes are.
+    bar_of_day.open * (far.close / bar_of_day.close) as open,
     bar_of_day.low * (far.close / bar_of_day.close) as low,
     bar_of_day.high * (far.close / bar_of_day.close) as high,
     -- Money, which no split changes.
