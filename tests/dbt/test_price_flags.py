@@ -71,8 +71,8 @@ def with_bar(told: Story, number: int, **changes: float) -> Story:
 
 TRUE_STORIES = {
     "CALM": story(1, []),
-    # A fall by 60% that stays: 101 / 40 is 2.5 times. One by half, traded ten times as much as usual in money. Another by
-    # half in a panic of the whole market, when nobody buys: it opens at 90.
+    # A fall by 60% that stays: 101 / 40 is 2.5 times. One by half, traded ten times as much as usual in money. Another
+    # by half in a panic of the whole market, when nobody buys: it opens at 90.
     "CRASH": story(11, [40], then=0.4),
     "HALVED": story(11, [50], volume=20_000, then=0.5),
     "PANIC": with_bar(story(11, [50], then=0.5), 11, open=90, high=90),
