@@ -191,13 +191,13 @@ case
             when not numbered.covers_start and symbols.last_bar < span.starts_on then {{ ended() }}
             when not numbered.covers_start
                 then 'no prices around ' || span.starts_on || ', the start of the look-back'
-            when {{ is_too_few('numbered.values_found') }} or numbered.value is null
+            when numbered.values_found < span.values_needed or numbered.value is null
                 then
                     case
                         when
                             ranking.measure in ('{{ dollar_measures() | join("', '") }}')
-                            and not {{ is_too_few('numbered.windows') }}
-                            and {{ is_too_few(growth('base', 'last', 'average_price_usd_windows')) }}
+                            and numbered.windows >= span.values_needed
+                            and {{ growth('base', 'last', 'average_price_usd_windows') }} < span.values_needed
                             then 'no rate for ' || coalesce(symbols.currency, 'an unknown currency') || ': '
                         when symbols.last_bar <= span.last_window_end - 14 then {{ ended() }} || ': '
                         else ''

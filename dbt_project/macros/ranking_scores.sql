@@ -8,11 +8,6 @@
     {{ return(['volatility_usd', 'deviation_pct', 'price_deviation']) }}
 {%- endmacro %}
 
-{# Whether so many windows are less than the least share of those expected: in whole numbers, so that 80% is exact. #}
-{% macro is_too_few(windows, expected='span.windows_expected') -%}
-    ({{ windows }} * 100 < {{ (var('least_share_of_windows') * 100) | round | int }} * {{ expected }})
-{%- endmacro %}
-
 {% macro create_unknown_measure_function(schema) -%}
 create or replace function {{ schema }}.unknown_measure(measure text) returns double precision
 language plpgsql immutable parallel safe as $$
@@ -24,7 +19,8 @@ $$;
 
 {# look_back_span(look_back, as_of, weeks_before): one row, the days of the look-back that ends on as_of (the market date
    without one), or weeks before it, and the Sundays that it hangs on. Its windows end in (starts_on, ends_on], thus in
-   (base_end, last_window_end]. The start is covered by the windows that end from first_cover to last_cover. #}
+   (base_end, last_window_end]; the start is covered by the windows that end from first_cover to last_cover. values_needed
+   is the least share of windows_expected, rounded up in whole numbers, so that 80% is exact. #}
 {% macro create_look_back_span_function(schema) -%}
 create or replace function {{ schema }}.look_back_span(look_back interval, as_of date, weeks_before integer)
 returns table (
@@ -33,6 +29,7 @@ returns table (
     base_end date,
     last_window_end date,
     windows_expected integer,
+    values_needed integer,
     first_cover date,
     last_cover date
 )
@@ -62,6 +59,8 @@ begin atomic
         sundays.base_end,
         sundays.last_window_end,
         (sundays.last_window_end - sundays.base_end) / 7 as windows_expected,
+        ({{ (var('least_share_of_windows') * 100) | round | int }} * (sundays.last_window_end - sundays.base_end) / 7 + 99)
+        / 100 as values_needed,
         sundays.first_cover,
         least(sundays.first_cover + 7, sundays.last_window_end) as last_cover
     from sundays;
@@ -130,7 +129,7 @@ begin atomic
         counted.covers_start,
         counted.covers_start
         and counted.values_found > 0
-        and not {{ is_too_few('counted.values_found', 'counted.windows_expected') }} as is_whole
+        and counted.values_found >= (select span.values_needed from span) as is_whole
     from counted;
 end;
 {%- endmacro %}

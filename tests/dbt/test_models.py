@@ -10,7 +10,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from small_market import LAST_COMPLETE, MARKET_DATE, WRONG_UNIT_UNTIL, Stock, windows_by_hand
 
-from hedge_master.ranking import RankingError, top
+from hedge_master.ranking import Question, top
 from hedge_master.settings import Settings
 from running_dbt import Dbt
 
@@ -85,27 +85,9 @@ def test_the_window_that_has_begun_is_shown_and_not_ranked(published: Connection
 
 def test_the_past_can_be_asked(published: Connection, warehouse_settings: Settings) -> None:
     """The half year up to the last day of 2019 knows neither the YOUNG stock nor any later window."""
-    rows = top(warehouse_settings.required("warehouse_reader_url"), "6m", "volatility", 10, date(2019, 12, 31))
+    rows = top(warehouse_settings.required("warehouse_reader_url"), Question("6m", as_of=date(2019, 12, 31)))
     assert next(row.symbol for row in rows) == "WILD"
     assert "YOUNG" not in {row.symbol for row in rows}
-
-
-@pytest.mark.parametrize(
-    ("question", "complaint"),
-    [
-        ({"look_back": "1 year"}, 'look-back is "1 year": not a number with d, w, m or y'),
-        ({"measure": "beta"}, 'measure is "beta": not one of volatility'),
-        ({"limit": 0}, "limit is 0: not 1 or more"),
-        ({"as_of": date(2020, 6, 13)}, "as-of is 2020-06-13: after the market date, 2020-06-12"),
-        ({"look_back": "30y"}, "no symbol has windows over the whole look-back 30y"),
-    ],
-)
-def test_a_question_that_has_no_answer_is_told_why(
-    published: Connection, warehouse_settings: Settings, question: dict[str, Any], complaint: str
-) -> None:
-    with pytest.raises(RankingError) as error:
-        top(warehouse_settings.required("warehouse_reader_url"), **question)
-    assert complaint in str(error.value)
 
 
 def test_the_warehouse_itself_refuses_an_unknown_measure(published: Connection) -> None:
