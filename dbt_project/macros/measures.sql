@@ -21,7 +21,8 @@
     end
 {%- endmacro %}
 
-{# Annualised volatility from the count, and the sum of squared deviations from the mean, of log returns. #}
+{# Annualised volatility from the count, and the sum of squared deviations from the mean, of log returns; null under
+   least_returns. #}
 {% macro annualised_volatility(count, squared_deviations) -%}
     case
         when {{ count }} >= {{ var('least_returns') }}
@@ -31,19 +32,35 @@
     end
 {%- endmacro %}
 
-{# Merging two groups (count, mean, sum of squared deviations) exactly: Chan, Golub, LeVeque (1983). Never from sums of
-   squares, which lose all digits where the mean is large. #}
-{% macro merged_mean(n1, mean1, n2, mean2) -%}
-    (({{ n1 }} * coalesce({{ mean1 }}, 0) + {{ n2 }} * coalesce({{ mean2 }}, 0)) / nullif({{ n1 }} + {{ n2 }}, 0))
+{# Annualised volatility from the count of bars that an estimator uses and its variance a day; null under least_returns
+   bars. #}
+{% macro annualised_range(bars, daily_variance) -%}
+    case
+        when {{ bars }} >= {{ var('least_returns') }}
+            then sqrt({{ var('trading_days_a_year') }} * {{ daily_variance }})
+    end
 {%- endmacro %}
 
-{% macro merged_squared_deviations(n1, mean1, m2_1, n2, mean2, m2_2) -%}
+{# Variances a day from sums over bars with log high-low range hl, open-to-close return oc and the term
+   rs = ln(H/C) ln(H/O) + ln(L/C) ln(L/O). Consistent bars have |hl| >= |oc| and rs >= 0, so that none is negative, by more
+   than half of hl^2 - 0.39 oc^2 in Garman-Klass: no rounding reaches the square root.
+   Sources: Parkinson, Journal of Business 53 (1980) 61; Garman and Klass, same volume, 67, the practical estimator. #}
+{% macro parkinson_variance(bars, high_low_squares) -%}
+    {{ high_low_squares }} / (4 * ln(2) * {{ bars }})
+{%- endmacro %}
+
+{% macro garman_klass_variance(bars, high_low_squares, open_to_close_squares) -%}
+    (0.5 * {{ high_low_squares }} - (2 * ln(2) - 1) * {{ open_to_close_squares }}) / {{ bars }}
+{%- endmacro %}
+
+{# var(overnight) + k var(open to close) + (1 - k) mean of rs, k = 0.34 / (1.34 + (n + 1) / (n - 1)), all over the same n
+   bars. Source: Yang and Zhang, Journal of Business 73 (2000) 477. #}
+{% macro yang_zhang_variance(bars, overnight_m2, open_to_close_m2, rogers_satchell_sum) -%}
+    {%- set k -%}
+        0.34 / (1.34 + ({{ bars }} + 1)::double precision / ({{ bars }} - 1))
+    {%- endset -%}
     (
-        {{ m2_1 }} + {{ m2_2 }}
-        + case
-            when {{ n1 }} > 0 and {{ n2 }} > 0
-                then ({{ mean2 }} - {{ mean1 }}) ^ 2 * {{ n1 }} * {{ n2 }} / ({{ n1 }} + {{ n2 }})
-            else 0
-        end
+        ({{ overnight_m2 }} + {{ k }} * {{ open_to_close_m2 }}) / ({{ bars }} - 1)
+        + (1 - {{ k }}) * {{ rogers_satchell_sum }} / {{ bars }}
     )
 {%- endmacro %}

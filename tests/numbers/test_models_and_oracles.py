@@ -14,7 +14,7 @@ from difficult_market import MARKET_DATE, Stock
 from psycopg2.extensions import connection as Connection
 from stored_market import Row, windows_of_models
 
-from oracles import close_measures
+from oracles import close_measures, range_estimators
 from oracles.as_in_2020 import ranking_of_2020, windows_of_2020
 from oracles.ranking import ranking
 from oracles.windows import Window
@@ -23,19 +23,23 @@ pytestmark = pytest.mark.warehouse
 
 # Column of marts.fct_windows -> its oracle: a new measure is a new line.
 MEASURES: dict[str, Callable[[Window], float | None]] = {
+    "average_price": close_measures.average_price,
     "average_price_usd": close_measures.average_price_usd,
+    "price_deviation": close_measures.price_deviation_local,
     "price_deviation_usd": close_measures.price_deviation_usd,
+    "deviation_pct_local": close_measures.deviation_pct_local,
     "deviation_pct": close_measures.deviation_pct,
     "volatility_annualised": close_measures.volatility,
     "volatility_usd_annualised": close_measures.volatility_usd,
+    "parkinson_annualised": range_estimators.parkinson,
+    "garman_klass_annualised": range_estimators.garman_klass,
+    "rogers_satchell_annualised": range_estimators.rogers_satchell,
+    "yang_zhang_annualised": range_estimators.yang_zhang,
+    "greatest_absolute_move": close_measures.greatest_absolute_move,
+    "turnover_usd": close_measures.turnover_usd,
+    "fx_variance_share": close_measures.fx_variance_share,
 }
 RELATIVE_ERROR = 1e-9
-# The mean is 1e8 or 1e9 times the deviation: rounding costs the models' one pass more (see test_merged_statistics.py).
-ROUNDED_MORE = {
-    (column, symbol): error
-    for column in ("price_deviation_usd", "deviation_pct")
-    for symbol, error in {"NUMACC4": 1e-8, "NOISE": 3e-7}.items()
-}
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +59,12 @@ def test_the_models_make_the_windows_that_the_oracles_cut(
                 window.is_complete(MARKET_DATE),
                 len(window.days),
                 sum(day.log_return is not None for day in window.days),
+                sum(day.bar.is_consistent for day in window.days),
             )
             for start, window in windows.items()
         }
         found = {
-            start: (row["window_end"], row["is_complete"], row["days"], row["returns"])
+            start: (row["window_end"], row["is_complete"], row["days"], row["returns"], row["bars"])
             for start, row in by_models[symbol].items()
         }
         assert found == expected, symbol
@@ -71,15 +76,29 @@ def test_every_window_has_the_value_that_its_oracle_gives(
 ) -> None:
     wrong = []
     for symbol, windows in by_oracle.items():
-        allowed = ROUNDED_MORE.get((column, symbol), RELATIVE_ERROR)
         for start, window in windows.items():
             expected, found = MEASURES[column](window), by_models[symbol][start][column]
             if expected is None or found is None:
                 if expected is not found:
                     wrong.append((symbol, start, expected, found))
-            elif abs(found - expected) > allowed * abs(expected):
+            elif abs(found - expected) > RELATIVE_ERROR * abs(expected):
                 wrong.append((symbol, start, expected, found))
     assert not wrong, f"{len(wrong)} windows of {column}; symbol, start, by the oracle, by the models: {wrong[:5]}"
+
+
+@pytest.mark.parametrize(("scaled", "plain"), [("FB.CHEAP", "FB"), ("MSFT.REV", "MSFT")])
+def test_volatility_knows_no_scale(by_models: dict[str, dict[date, Row]], scaled: str, plain: str) -> None:
+    """FB at 0.0137 of its prices, and MSFT with two reverse splits of 1:1000, each inside two windows: as without.
+
+    Not so prices, their deviations and the turnover. MSFT's first windows lack what came before 2010.
+    """
+    measures = [name for name in MEASURES if "price" not in name and name != "turnover_usd"]
+    starts = [start for start in by_models[scaled] if start >= date(2010, 1, 11)]
+    assert len(starts) > 200
+    for start in starts:
+        found = [by_models[scaled][start][name] for name in measures]
+        expected = [by_models[plain][start][name] for name in measures]
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12), start
 
 
 def test_no_measure_is_without_an_oracle(built: Connection) -> None:

@@ -17,6 +17,11 @@ def average_price_usd(window: Window) -> float | None:
     return mean(closes) if closes else None
 
 
+def average_price(window: Window) -> float:
+    """Mean of the closes, in the quoted currency."""
+    return mean([day.bar.close for day in window.days])
+
+
 def price_deviation_usd(window: Window) -> float | None:
     """Sample standard deviation of the closes in USD; the measure of 2020."""
     return sample_deviation(_closes_usd(window))
@@ -31,6 +36,12 @@ def deviation_pct(window: Window) -> float | None:
     """price_deviation_usd / average_price_usd: 0.05 is 5%."""
     deviation, average = price_deviation_usd(window), average_price_usd(window)
     return None if deviation is None or average is None else deviation / average
+
+
+def deviation_pct_local(window: Window) -> float | None:
+    """price_deviation_local / average_price: deviation_pct without the exchange rate's moves."""
+    deviation = price_deviation_local(window)
+    return None if deviation is None else deviation / average_price(window)
 
 
 def volatility(window: Window) -> float | None:

@@ -1,23 +1,70 @@
--- one row per symbol and ISO week in which it traded: count, mean and sum of squared deviations of prices and returns
+-- one row per symbol and ISO week in which it traded: what the measures of a window are merged from
+-- A row needs the week's rows of int_returns and nothing else.
 with returns as (
     select
         *,
-        date_trunc('week', day::timestamp)::date as week_start
+        {{ week_start('day') }} as week_start
     from {{ ref('int_returns') }}
+),
+
+terms as (
+    select
+        symbol_id,
+        week_start,
+        close,
+        close_usd,
+        log_return,
+        log_return_usd,
+        turnover_usd,
+        case when is_consistent then ln(high / low) end as high_low,
+        case when is_consistent then ln(close / open) end as open_to_close,
+        case
+            when is_consistent then ln(high / close) * ln(high / open) + ln(low / close) * ln(low / open)
+        end as rogers_satchell,
+        -- Where there is no return, the open has none either: the bar is left out of Yang-Zhang whole.
+        case when is_consistent and log_return is not null then ln(open / close_before) end as overnight,
+        min(close) over the_week as close_anchor,
+        min(close_usd) over the_week as close_usd_anchor
+    from returns
+    window
+        the_week as (
+            partition by symbol_id, week_start
+            rows between unbounded preceding and unbounded following
+        )
 )
 
 select
     symbol_id,
     week_start,
-    count(*)::integer as days,
-    count(close_usd)::integer as prices,
-    avg(close_usd) as price_mean,
-    coalesce(var_pop(close_usd) * count(close_usd), 0) as price_m2,
-    count(log_return)::integer as returns,
+    min(close_anchor) as close_anchor,
+    avg(close - close_anchor) as close_mean,
+    {{ group_m2('close - close_anchor', 'count(*)') }} as close_m2,
+    min(close_usd_anchor) as close_usd_anchor,
+    avg(close_usd - close_usd_anchor) as close_usd_mean,
+    {{ group_m2('close_usd - close_usd_anchor', 'count(close_usd)') }} as close_usd_m2,
     avg(log_return) as return_mean,
-    coalesce(var_pop(log_return) * count(log_return), 0) as return_m2,
-    count(log_return_usd)::integer as returns_usd,
+    {{ group_m2('log_return', 'count(log_return)') }} as return_m2,
     avg(log_return_usd) as return_usd_mean,
-    coalesce(var_pop(log_return_usd) * count(log_return_usd), 0) as return_usd_m2
-from returns
+    {{ group_m2('log_return_usd', 'count(log_return_usd)') }} as return_usd_m2,
+    -- The local returns of the days that have one in USD, for the share of FX.
+    avg(case when log_return_usd is not null then log_return end) as return_beside_usd_mean,
+    {{ group_m2('case when log_return_usd is not null then log_return end', 'count(log_return_usd)') }}
+        as return_beside_usd_m2,
+    max(abs(log_return)) as greatest_absolute_move,
+    sum(turnover_usd) as turnover_usd,
+    sum(high_low * high_low) as high_low_squares,
+    sum(open_to_close * open_to_close) as open_to_close_squares,
+    sum(rogers_satchell) as rogers_satchell_sum,
+    avg(overnight) as overnight_mean,
+    {{ group_m2('overnight', 'count(overnight)') }} as overnight_m2,
+    avg(case when overnight is not null then open_to_close end) as open_to_close_mean,
+    {{ group_m2('case when overnight is not null then open_to_close end', 'count(overnight)') }} as open_to_close_m2,
+    sum(case when overnight is not null then rogers_satchell end) as yang_zhang_rogers_satchell_sum,
+    count(*)::integer as days,
+    count(close_usd)::integer as prices_usd,
+    count(log_return)::integer as returns,
+    count(log_return_usd)::integer as returns_usd,
+    count(high_low)::integer as bars,
+    count(overnight)::integer as yang_zhang_bars
+from terms
 group by symbol_id, week_start

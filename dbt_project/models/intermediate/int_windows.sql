@@ -1,4 +1,17 @@
-{%- set groups = {'prices': 'price', 'returns': 'return', 'returns_usd': 'return_usd'} -%}
+{{ config(indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}]) }}
+{#- Series of int_weeks -> the count of its values. -#}
+{%- set prices = {'close': 'days', 'close_usd': 'prices_usd'} -%}
+{%- set returns = {
+    'return': 'returns',
+    'return_usd': 'returns_usd',
+    'return_beside_usd': 'returns_usd',
+    'overnight': 'yang_zhang_bars',
+    'open_to_close': 'yang_zhang_bars',
+} -%}
+{%- set counts = ['days', 'prices_usd', 'returns', 'returns_usd', 'bars', 'yang_zhang_bars'] -%}
+{%- set sums = [
+    'high_low_squares', 'open_to_close_squares', 'rogers_satchell_sum', 'yang_zhang_rogers_satchell_sum', 'turnover_usd'
+] -%}
 -- one row per symbol and two-week window in which it traded; windows move in steps of one week
 with weeks as (
     select * from {{ ref('int_weeks') }}
@@ -8,68 +21,83 @@ market_date as (
     select * from {{ ref('stg_market__market_date') }}
 ),
 
--- Each week is the first of one window and the second of another.
-halves as (
-    select
-        weeks.*,
-        weeks.week_start - 7 * half.position as window_start,
-        half.position
-    from weeks
-    cross join (values (0), (1)) as half (position)
-),
-
-pairs as (
-    select
-        symbol_id,
-        window_start,
-        {% for count, name in groups.items() %}
-            {% for position in (0, 1) %}
-                coalesce(max({{ count }}) filter (where position = {{ position }}), 0) as {{ count }}_{{ position }},
-                max({{ name }}_mean) filter (where position = {{ position }}) as {{ name }}_mean_{{ position }},
-                coalesce(max({{ name }}_m2) filter (where position = {{ position }}), 0)
-                    as {{ name }}_m2_{{ position }},
-            {% endfor %}
-        {% endfor %}
-        sum(days)::integer as days
-    from halves
-    group by symbol_id, window_start
-),
-
+-- Each week is the first of one window and the second of another; the other half of either may be missing.
 merged as (
     select
-        symbol_id,
-        window_start,
-        {% for count, name in groups.items() %}
-            {{ count }}_0 + {{ count }}_1 as {{ count }},
-            {{ merged_mean(count ~ '_0', name ~ '_mean_0', count ~ '_1', name ~ '_mean_1') }} as {{ name }}_mean,
-            {{ merged_squared_deviations(
-                count ~ '_0', name ~ '_mean_0', name ~ '_m2_0', count ~ '_1', name ~ '_mean_1', name ~ '_m2_1'
-            ) }} as {{ name }}_m2,
+        coalesce(one.symbol_id, two.symbol_id) as symbol_id,
+        coalesce(one.week_start, two.week_start - 7) as window_start,
+        {% for series, n in prices.items() %}
+            {% set difference = anchored_difference(
+                'one.' ~ series ~ '_anchor', 'one.' ~ series ~ '_mean',
+                'two.' ~ series ~ '_anchor', 'two.' ~ series ~ '_mean'
+            ) %}
+            coalesce(one.{{ series }}_anchor, two.{{ series }}_anchor) + {{ merged_mean(
+                'one.' ~ n, 'one.' ~ series ~ '_mean', 'two.' ~ n, 'two.' ~ series ~ '_mean', difference
+            ) }} as {{ series }}_mean,
+            {{ merged_m2('one.' ~ n, 'one.' ~ series ~ '_m2', 'two.' ~ n, 'two.' ~ series ~ '_m2', difference) }}
+                as {{ series }}_m2,
         {% endfor %}
-        days
-    from pairs
+        {% for series, n in returns.items() %}
+            {% set difference = '(two.' ~ series ~ '_mean - one.' ~ series ~ '_mean)' %}
+            {{ merged_m2('one.' ~ n, 'one.' ~ series ~ '_m2', 'two.' ~ n, 'two.' ~ series ~ '_m2', difference) }}
+                as {{ series }}_m2,
+        {% endfor %}
+        {% for column in sums %}
+            {{ merged_sum('one.' ~ column, 'two.' ~ column) }} as {{ column }},
+        {% endfor %}
+        {% for column in counts %}
+            {{ merged_count('one.' ~ column, 'two.' ~ column) }} as {{ column }},
+        {% endfor %}
+        greatest(one.greatest_absolute_move, two.greatest_absolute_move) as greatest_absolute_move
+    from weeks as one
+    full join weeks as two on one.symbol_id = two.symbol_id and one.week_start + 7 = two.week_start
 ),
 
 measured as (
     select
         *,
-        window_start + 13 as window_end,
-        case when prices > 1 then sqrt(price_m2 / (prices - 1)) end as price_deviation_usd
+        case when days > 1 then sqrt(close_m2 / (days - 1)) end as price_deviation,
+        case when prices_usd > 1 then sqrt(close_usd_m2 / (prices_usd - 1)) end as price_deviation_usd
     from merged
 )
 
 select
     measured.symbol_id,
     measured.window_start,
-    measured.window_end,
-    measured.window_end <= market_date.market_date as is_complete,
+    measured.window_start + 13 as window_end,
+    measured.window_start + 13 <= market_date.market_date as is_complete,
     measured.days,
     measured.returns,
-    measured.price_mean as average_price_usd,
+    measured.bars,
+    measured.close_mean as average_price,
+    measured.close_usd_mean as average_price_usd,
+    measured.price_deviation,
     measured.price_deviation_usd,
-    measured.price_deviation_usd / measured.price_mean as deviation_pct,
+    measured.price_deviation / measured.close_mean as deviation_pct_local,
+    measured.price_deviation_usd / measured.close_usd_mean as deviation_pct,
     {{ annualised_volatility('measured.returns', 'measured.return_m2') }} as volatility_annualised,
-    {{ annualised_volatility('measured.returns_usd', 'measured.return_usd_m2') }} as volatility_usd_annualised
+    {{ annualised_volatility('measured.returns_usd', 'measured.return_usd_m2') }} as volatility_usd_annualised,
+    {{ annualised_range('measured.bars', parkinson_variance('measured.bars', 'measured.high_low_squares')) }}
+        as parkinson_annualised,
+    {{ annualised_range(
+        'measured.bars',
+        garman_klass_variance('measured.bars', 'measured.high_low_squares', 'measured.open_to_close_squares')
+    ) }} as garman_klass_annualised,
+    {{ annualised_range('measured.bars', 'measured.rogers_satchell_sum / measured.bars') }}
+        as rogers_satchell_annualised,
+    {{ annualised_range(
+        'measured.yang_zhang_bars',
+        yang_zhang_variance(
+            'measured.yang_zhang_bars', 'measured.overnight_m2', 'measured.open_to_close_m2',
+            'measured.yang_zhang_rogers_satchell_sum'
+        )
+    ) }} as yang_zhang_annualised,
+    measured.greatest_absolute_move,
+    measured.turnover_usd,
+    case
+        when measured.returns_usd >= {{ var('least_returns') }}
+            then 1 - measured.return_beside_usd_m2 / nullif(measured.return_usd_m2, 0)
+    end as fx_variance_share
 from measured
 cross join market_date
 where measured.window_start <= market_date.market_date
