@@ -34,6 +34,13 @@ class Measure(StrEnum):
     VOLATILITY_USD = "volatility_usd"
     DEVIATION_PCT = "deviation_pct"
     PRICE_DEVIATION = "price_deviation"
+    DEVIATION_PCT_LOCAL = "deviation_pct_local"
+    PRICE_DEVIATION_LOCAL = "price_deviation_local"
+    PARKINSON = "parkinson"
+    GARMAN_KLASS = "garman_klass"
+    ROGERS_SATCHELL = "rogers_satchell"
+    YANG_ZHANG = "yang_zhang"
+    GREATEST_ABSOLUTE_MOVE = "greatest_absolute_move"
 
     @property
     def is_a_price(self) -> bool:
