@@ -5,6 +5,13 @@
         'volatility_usd': 'volatility_usd_annualised',
         'deviation_pct': 'deviation_pct',
         'price_deviation': 'price_deviation_usd',
+        'deviation_pct_local': 'deviation_pct_local',
+        'price_deviation_local': 'price_deviation',
+        'parkinson': 'parkinson_annualised',
+        'garman_klass': 'garman_klass_annualised',
+        'rogers_satchell': 'rogers_satchell_annualised',
+        'yang_zhang': 'yang_zhang_annualised',
+        'greatest_absolute_move': 'greatest_absolute_move',
     }) }}
 {%- endmacro %}
 

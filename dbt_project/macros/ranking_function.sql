@@ -1,27 +1,59 @@
-{# The Sunday on or before a date: where the last complete ISO week ends. #}
-{% macro sunday_on_or_before(day) -%}
-    ({{ day }} - (extract(isodow from {{ day }})::integer % 7))
+{# What as_of creates when all tables are there. The ranking's rule stands here and in ranking_scores.sql once: Superset and
+   `hm ranking` both call it.
+
+   Bodies are bound when they are created (BEGIN ATOMIC), so they go on reading their own tables when publish_marts renames
+   their schema. PostgreSQL puts them into the query that calls them: what is not asked for is not computed. #}
+{% macro create_ranking_functions(schema) -%}
+{{ create_unknown_measure_function(schema) }}
+{{ create_look_back_span_function(schema) }}
+{{ create_ranking_scores_function(schema) }}
+{{ create_ranking_windows_function(schema) }}
+{{ create_ranking_function(schema) }}
 {%- endmacro %}
 
-{# ranking(look_back, measure, as_of): every symbol, ranked or with the reason why not. The rule stands here once:
-   Superset and `hm ranking` both call it.
+{# Symbols that the filters let through, with their scores `weeks_before` the end of the look-back. Two values are one where
+   they agree in their first 40 binary digits, 12 decimal ones (Veltkamp's splitting of a float8 by 2^13 + 1): equal
+   prices come out of different sums with different last digits. #}
+{% macro scored_symbols(schema, weeks_before) -%}
+        select
+            symbols.symbol_id,
+            symbols.symbol collate "C" as symbol,
+            symbols.market,
+            symbols.currency,
+            scores.value,
+            scores.values_found,
+            scores.windows,
+            scores.windows_expected,
+            scores.covers_start,
+            scores.value * 8193 - (scores.value * 8193 - scores.value) as comparable,
+            coalesce(
+                scores.is_whole and (ranking.with_untradable or symbols.liquidity_tier <> 'untradable'), false
+            ) as ranks,
+            (ranking.markets is null or symbols.market = any(ranking.markets))
+            and (ranking.currencies is null or symbols.currency = any(ranking.currencies))
+            and (ranking.types is null or symbols.type = any(ranking.types))
+            and (ranking.tiers is null or symbols.liquidity_tier = any(ranking.tiers)) as is_chosen
+        from {{ schema }}.dim_symbols as symbols
+        left join
+            {{ schema }}.ranking_scores(ranking.look_back, ranking.measure, ranking.as_of, {{ weeks_before }}) as scores
+            on scores.symbol_id = symbols.symbol_id
+{%- endmacro %}
 
-   A symbol ranks by the mean of the measure over the complete windows whose end lies in (as_of - look_back, as_of], where
-   a window covers the start of the look-back and at least 80% of the windows have a value; ties go by symbol.
-
-   The body is bound when it is created (BEGIN ATOMIC), so it goes on reading its own tables when publish_marts renames
-   their schema. #}
+{# ranking(look_back, measure, as_of, ...): every symbol that the filters let through, ranked or with the reason why not.
+   Ranks are given among those, percentiles among all that can be ranked. #}
 {% macro create_ranking_function(schema) -%}
-{%- set columns = measures().values() | list + ['average_price_usd'] -%}
-create or replace function {{ schema }}.unknown_measure(measure text) returns double precision
-language plpgsql immutable as $$
-begin
-    raise exception 'measure is "%": not one of {{ measures().keys() | join(", ") }}', measure;
-end
-$$;
-
 create or replace function {{ schema }}.ranking(
-    look_back interval, measure text default 'volatility', as_of date default null
+    look_back interval,
+    measure text default 'volatility',
+    as_of date default null,
+    markets text[] default null,
+    currencies text[] default null,
+    types text[] default null,
+    tiers text[] default null,
+    with_untradable boolean default false,
+    with_percentiles boolean default false,
+    with_rank_changes boolean default false,
+    top integer default null
 )
 returns table (
     rank bigint,
@@ -31,120 +63,156 @@ returns table (
     currency text,
     type text,
     value double precision,
-    {%- for column in measures().values() %}
+    {%- for column in cumulated_columns() %}
     {{ column }} double precision,
     {%- endfor %}
-    average_price_usd double precision,
     windows integer,
     windows_expected integer,
     last_bar date,
-    left_out_reason text
+    left_out_reason text,
+    values_found integer,
+    liquidity_tier text,
+    median_turnover_usd double precision,
+    price_band text,
+    days_since_last_bar integer,
+    flags integer,
+    percentile_world double precision,
+    percentile_market double precision,
+    percentile_currency double precision,
+    rank_change_1w bigint,
+    rank_change_4w bigint
 )
-language sql stable
+language sql stable parallel safe
 begin atomic
-    with asked as (
-        select
-            coalesce(ranking.as_of, published.market_date) as ends_on,
-            (coalesce(ranking.as_of, published.market_date) - ranking.look_back)::date as starts_on
-        from {{ schema }}.as_of as published
+    with span as (
+        select * from {{ schema }}.look_back_span(ranking.look_back, ranking.as_of, 0)
     ),
-    bounds as (
-        select
-            asked.starts_on,
-            {{ sunday_on_or_before('asked.ends_on') }} as last_end,
-            {{ sunday_on_or_before('asked.starts_on') }} as base_end,
-            -- The two windows that cover the start end on the first Sunday from it on, and a week later.
-            {{ sunday_on_or_before('(asked.starts_on + 6)') }} as first_cover
-        from asked
+    scored as not materialized (
+        {{ scored_symbols(schema, 0) }}
     ),
-    sums as (
-        select
-            symbols.symbol_id,
-            symbols.first_bar,
-            symbols.last_bar,
-            bounds.starts_on,
-            (bounds.last_end - bounds.base_end) / 7 as windows_expected,
-            last.windows - coalesce(base.windows, 0) as windows,
-            coalesce(covered.windows, 0) - coalesce(uncovered.windows, 0) > 0 as covers_start,
-            {%- for column in columns %}
-            last.{{ column }}_windows - coalesce(base.{{ column }}_windows, 0) as {{ column }}_windows,
-            (last.{{ column }}_sum - coalesce(base.{{ column }}_sum, 0))
-            / nullif(last.{{ column }}_windows - coalesce(base.{{ column }}_windows, 0), 0) as {{ column }}
-            {{- "," if not loop.last }}
-            {%- endfor %}
-        from bounds
-        cross join {{ schema }}.dim_symbols as symbols
-        left join {{ schema }}.fct_cumulative as last
-            on last.window_end = bounds.last_end and last.symbol_id = symbols.symbol_id
-        left join {{ schema }}.fct_cumulative as base
-            on base.window_end = bounds.base_end and base.symbol_id = symbols.symbol_id
-        left join {{ schema }}.fct_cumulative as covered
-            on
-                covered.window_end = least(bounds.first_cover + 7, bounds.last_end)
-                and covered.symbol_id = symbols.symbol_id
-        left join {{ schema }}.fct_cumulative as uncovered
-            on uncovered.window_end = bounds.first_cover - 7 and uncovered.symbol_id = symbols.symbol_id
+    -- `top` cuts before anything wide is read.
+    shown as (
+        select scored.*
+        from scored
+        where scored.is_chosen and (scored.ranks or ranking.top is null)
+        order by scored.ranks desc, scored.comparable desc nulls last, scored.symbol
+        limit ranking.top
     ),
-    measured as (
+    numbered as (
         select
-            sums.*,
-            case ranking.measure
-                {%- for measure, column in measures().items() %}
-                when '{{ measure }}' then sums.{{ column }}
-                {%- endfor %}
-                else {{ schema }}.unknown_measure(ranking.measure)
-            end as value,
-            case ranking.measure
-                {%- for measure, column in measures().items() %}
-                when '{{ measure }}' then sums.{{ column }}_windows
-                {%- endfor %}
-            end as values_found
-        from sums
-    ),
-    judged as (
-        select
-            measured.*,
+            shown.*,
             case
-                when measured.windows is null then 'no complete window'
-                when measured.first_bar > measured.starts_on
-                    then 'too young: prices begin on ' || measured.first_bar
-                when measured.last_bar < measured.starts_on
-                    then 'no prices since ' || measured.last_bar
-                when not measured.covers_start
-                    then 'no prices around ' || measured.starts_on || ', the start of the look-back'
-                when measured.values_found < {{ var('least_share_of_windows') }} * measured.windows_expected
-                    or measured.value is null
+                when shown.ranks
                     then
-                        'only ' || measured.values_found || ' of ' || measured.windows_expected
-                        || ' windows have a value'
-            end as left_out_reason
-        from measured
+                        row_number() over (
+                            order by shown.ranks desc, shown.comparable desc nulls last, shown.symbol
+                        )
+            end as rank
+        from shown
+    ),
+    percentiles as (
+        select
+            scored.symbol_id,
+            cume_dist() over (order by scored.comparable) as of_world,
+            cume_dist() over (partition by scored.market order by scored.comparable) as of_market,
+            cume_dist() over (partition by scored.currency order by scored.comparable) as of_currency
+        from scored
+        where ranking.with_percentiles and scored.ranks
+    ),
+    {%- for weeks_before in (1, 4) %}
+    ranked_{{ weeks_before }}w_before as (
+        select
+            earlier.symbol_id,
+            row_number() over (order by earlier.comparable desc, earlier.symbol) as rank
+        from (
+        {{ scored_symbols(schema, weeks_before) }}
+        ) as earlier
+        where ranking.with_rank_changes and earlier.is_chosen and earlier.ranks
+    ),
+    {%- endfor %}
+    flagged as (
+        select
+            flags.symbol_id,
+            count(*)::integer as flags
+        from {{ schema }}.fct_price_flags as flags
+        inner join span on flags.day > span.base_end - 7 and flags.day <= span.last_window_end
+        where flags.severity = 'grave'
+        group by flags.symbol_id
     )
     select
-        case
-            when judged.left_out_reason is null
-                then
-                    row_number() over (
-                        order by
-                            case when judged.left_out_reason is null then judged.value end desc nulls last,
-                            symbols.symbol
-                    )
-        end as rank,
+        numbered.rank,
         symbols.symbol,
         symbols.name,
         symbols.market,
         symbols.currency,
         symbols.type,
-        case when judged.left_out_reason is null then judged.value end as value,
-        {%- for column in columns %}
-        judged.{{ column }},
+        case when numbered.ranks then numbered.value end as value,
+        {%- for column in cumulated_columns() %}
+        {{ mean_between('base', 'last', column) }} as {{ column }},
         {%- endfor %}
-        coalesce(judged.windows, 0)::integer as windows,
-        judged.windows_expected,
+        coalesce(numbered.windows, 0) as windows,
+        span.windows_expected,
         symbols.last_bar,
-        judged.left_out_reason
-    from judged
-    inner join {{ schema }}.dim_symbols as symbols on symbols.symbol_id = judged.symbol_id
-    order by rank nulls last, symbols.symbol;
-end
+        case when not numbered.ranks then {{ left_out_reason() }} end as left_out_reason,
+        coalesce(numbered.values_found, 0) as values_found,
+        symbols.liquidity_tier,
+        symbols.median_turnover_usd,
+        symbols.price_band,
+        symbols.days_since_last_bar,
+        coalesce(flagged.flags, 0) as flags,
+        percentiles.of_world as percentile_world,
+        percentiles.of_market as percentile_market,
+        percentiles.of_currency as percentile_currency,
+        ranked_1w_before.rank - numbered.rank as rank_change_1w,
+        ranked_4w_before.rank - numbered.rank as rank_change_4w
+    from numbered
+    cross join span
+    inner join {{ schema }}.dim_symbols as symbols on symbols.symbol_id = numbered.symbol_id
+    left join {{ schema }}.fct_cumulative as last
+        on last.symbol_id = numbered.symbol_id and last.window_end = (select each.last_window_end from span as each)
+    left join {{ schema }}.fct_cumulative as base
+        on base.symbol_id = numbered.symbol_id and base.window_end = (select each.base_end from span as each)
+    left join percentiles on percentiles.symbol_id = numbered.symbol_id
+    left join ranked_1w_before on ranked_1w_before.symbol_id = numbered.symbol_id
+    left join ranked_4w_before on ranked_4w_before.symbol_id = numbered.symbol_id
+    left join flagged on flagged.symbol_id = numbered.symbol_id
+    order by numbered.rank nulls last, numbered.symbol;
+end;
+{%- endmacro %}
+
+{# Why a symbol has no rank: the first rule that it breaks, worded by what is known of it. Whether it ranks is said by
+   ranking_scores and its tier alone. #}
+{% macro left_out_reason() -%}
+case
+            when symbols.first_bar is null then 'no prices'
+            when numbered.covers_start is not true and symbols.first_bar > span.starts_on
+                then 'too young: prices begin on ' || symbols.first_bar
+            when numbered.windows is null then 'no complete window up to ' || span.ends_on
+            when not numbered.covers_start and symbols.last_bar < span.starts_on then {{ ended() }}
+            when not numbered.covers_start
+                then 'no prices around ' || span.starts_on || ', the start of the look-back'
+            when numbered.values_found < span.values_needed or numbered.value is null
+                then
+                    case
+                        when
+                            ranking.measure in ('{{ dollar_measures() | join("', '") }}')
+                            and numbered.windows >= span.values_needed
+                            and {{ growth('base', 'last', 'average_price_usd_windows') }} < span.values_needed
+                            then 'no rate for ' || coalesce(symbols.currency, 'an unknown currency') || ': '
+                        when symbols.last_bar <= span.last_window_end - 14 then {{ ended() }} || ': '
+                        else ''
+                    end
+                    || 'only ' || numbered.values_found || ' of ' || span.windows_expected || ' windows have a value'
+            else
+                'untradable: median turnover of ' || to_char(symbols.median_turnover_usd, 'FM999,999,990')
+                || ' USD a day'
+        end
+{%- endmacro %}
+
+{% macro ended() -%}
+case
+                    when symbols.status = 'delisted' and symbols.delisted_on is not null
+                        then 'delisted on ' || symbols.delisted_on
+                    else 'no trading since ' || symbols.last_bar
+                end
 {%- endmacro %}

@@ -1,13 +1,16 @@
-"""Reads the published ranking. The rule itself stands in the warehouse: `marts.ranking(look_back, measure, as_of)`."""
+"""Reads the published ranking. The rule itself stands in the warehouse: the SQL function `marts.ranking`."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 import psycopg2.errors
+from psycopg2.extensions import connection as Connection
 
 from hedge_master.warehouse.connection import connect
 
@@ -15,6 +18,13 @@ APPLICATION = "hedge_master ranking"
 LOOK_BACK = re.compile(r"(?P<number>[1-9][0-9]{0,4})(?P<unit>[dwmy])")
 UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
 LONGEST = {"d": 36_500, "w": 5_200, "m": 1_200, "y": 100}  # a century, more than any market feed holds
+UNTRADABLE = "untradable"  # the liquidity tier, and how its reason begins
+SUFFIXES = ("_usd", "_local")  # of a measure whose name without one is the other of the two
+FILTERED = ("markets", "currencies", "types", "tiers")
+CALL = """look_back => %(look_back)s::interval, measure => %(measure)s, as_of => %(as_of)s::date,
+    markets => %(markets)s::text[], currencies => %(currencies)s::text[], types => %(types)s::text[],
+    tiers => %(tiers)s::text[], with_untradable => %(with_untradable)s, with_percentiles => %(percentiles)s,
+    with_rank_changes => %(rank_changes)s"""
 
 
 class Measure(StrEnum):
@@ -24,6 +34,18 @@ class Measure(StrEnum):
     VOLATILITY_USD = "volatility_usd"
     DEVIATION_PCT = "deviation_pct"
     PRICE_DEVIATION = "price_deviation"
+    DEVIATION_PCT_LOCAL = "deviation_pct_local"
+    PRICE_DEVIATION_LOCAL = "price_deviation_local"
+    PARKINSON = "parkinson"
+    GARMAN_KLASS = "garman_klass"
+    ROGERS_SATCHELL = "rogers_satchell"
+    YANG_ZHANG = "yang_zhang"
+    GREATEST_ABSOLUTE_MOVE = "greatest_absolute_move"
+
+    @property
+    def is_a_price(self) -> bool:
+        """Whether it is an amount of money; the others are shares of the price, a year or not."""
+        return self.startswith("price_deviation")
 
 
 class RankingError(ValueError):
@@ -31,8 +53,34 @@ class RankingError(ValueError):
 
 
 @dataclass(frozen=True)
+class Filters:
+    """Which symbols are ranked; an empty tuple lets all through. The untradable are there if asked for or chosen."""
+
+    markets: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    with_untradable: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: `look_back` as `1y` or `30d`, `as_of` where it ends (None: the market date).
+
+    With `percentiles` or `rank_changes` the answer holds them; they cost about as much as all the rest each.
+    """
+
+    look_back: str = "1y"
+    measure: str = Measure.VOLATILITY
+    as_of: date | None = None
+    filters: Filters = Filters()
+    percentiles: bool = False
+    rank_changes: bool = False
+
+
+@dataclass(frozen=True)
 class Ranked:
-    """One line of the ranking.
+    """One line of the ranking: columns of marts.ranking, whose units stand in ranking_function.yml.
 
     `value` is the mean of the measure: volatilities a year (0.4 is 40%), deviation_pct of the price, price_deviation in
     USD. `price_deviation_usd` stands beside it: the measure of 2020, None where there is no exchange rate.
@@ -45,6 +93,20 @@ class Ranked:
     currency: str | None
     value: float
     price_deviation_usd: float | None
+    type: str | None
+    liquidity_tier: str
+    median_turnover_usd: float | None
+    price_band: str
+    last_bar: date
+    days_since_last_bar: int
+    values_found: int
+    windows_expected: int
+    flags: int
+    percentile_world: float | None
+    percentile_market: float | None
+    percentile_currency: float | None
+    rank_change_1w: int | None
+    rank_change_4w: int | None
 
 
 @dataclass(frozen=True)
@@ -67,12 +129,31 @@ def look_back_interval(text: str) -> str:
     return f"{number} {UNITS[unit]}"
 
 
-def measure_named(text: str) -> Measure:
-    """The measure of that name. Raises RankingError."""
+def measure_named(text: str, unit: str | None = None) -> Measure:
+    """The measure of that name; with `unit`, `local` or `usd`, its like in the quoted currency or in dollars.
+
+    A measure whose like is named with `_usd` is itself local, one whose like is named with `_local` is in dollars.
+    Raises RankingError.
+    """
     try:
-        return Measure(text)
+        measure = Measure(text)
     except ValueError:
         raise RankingError(f'measure is "{text}": not one of {", ".join(Measure)}') from None
+    if unit is None:
+        return measure
+    if unit not in ("local", "usd"):
+        raise RankingError(f'in is "{unit}": not local or usd')
+    family = _family(measure)
+    other = "usd" if f"{family}_usd" in list(Measure) else "local"
+    if f"{family}_{other}" not in list(Measure):
+        both = ", ".join(dict.fromkeys(_family(each) for each in Measure if each.endswith(SUFFIXES)))
+        raise RankingError(f'in is "{unit}": {measure} is of one kind only; both have {both}')
+    return Measure(f"{family}_{other}" if unit == other else family)
+
+
+def _family(measure: Measure) -> str:
+    """`volatility` of `volatility_usd`."""
+    return measure.removesuffix(SUFFIXES[0]).removesuffix(SUFFIXES[1])
 
 
 def published_as_of(reader_url: str) -> AsOf:
@@ -88,34 +169,88 @@ def published_as_of(reader_url: str) -> AsOf:
     return AsOf(*row)
 
 
-def top(
-    reader_url: str,
-    look_back: str = "1y",
-    measure: str = Measure.VOLATILITY,
-    limit: int = 10,
-    as_of: date | None = None,
-) -> list[Ranked]:
-    """The first `limit` symbols. `as_of`: where the look-back ends, at most the published market date (the default).
-
-    Raises RankingError for a value that is not allowed, and where no symbol ranks.
-    """
-    interval = look_back_interval(look_back)
-    chosen = measure_named(measure)
+def top(reader_url: str, question: Question, limit: int = 10) -> list[Ranked]:
+    """The first `limit` symbols. Raises RankingError for a value that is not allowed, and where no symbol ranks."""
     if limit < 1:
         raise RankingError(f"limit is {limit}: not 1 or more")
-    published = published_as_of(reader_url)
-    if as_of is not None and as_of > published.market_date:
-        raise RankingError(f"as-of is {as_of}: after the market date, {published.market_date}")
+    arguments = checked(reader_url, question)
+    columns = ", ".join(field.name for field in fields(Ranked))
     with connect(reader_url, APPLICATION) as connection, connection.cursor() as cursor:
         cursor.execute(
-            """select rank, symbol, name, market, currency, value, price_deviation_usd
-            from marts.ranking(%s::interval, %s, %s::date) where rank <= %s order by rank""",
-            (interval, chosen.value, as_of, limit),
+            f"select {columns} from marts.ranking({CALL}, top => %(top)s) order by rank",  # noqa: S608
+            arguments | {"top": limit},
         )
         rows = [Ranked(*row) for row in cursor.fetchall()]
-    if not rows:
-        end = as_of or published.market_date
-        raise RankingError(
-            f"no symbol has windows over the whole look-back {look_back} up to {end}: take a shorter one or a later end"
-        )
+        if not rows:
+            raise RankingError(_why_nobody_ranks(connection, question, arguments))
     return rows
+
+
+def untradable(reader_url: str, question: Question) -> int:
+    """How many symbols would rank if somebody could trade them. Raises RankingError."""
+    arguments = checked(reader_url, question) | {"percentiles": False, "rank_changes": False}
+    with connect(reader_url, APPLICATION) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"select count(*) from marts.ranking({CALL}) where left_out_reason like %(begins)s",  # noqa: S608
+            arguments | {"begins": f"{UNTRADABLE}%"},
+        )
+        ((count,),) = cursor.fetchall()
+    return int(count)
+
+
+def checked(reader_url: str, question: Question) -> dict[str, Any]:
+    """The question as the values of CALL. Raises RankingError for one that is not allowed."""
+    interval = look_back_interval(question.look_back)
+    measure = measure_named(question.measure)
+    published = published_as_of(reader_url)
+    if question.as_of is not None and question.as_of > published.market_date:
+        raise RankingError(f"as-of is {question.as_of}: after the market date, {published.market_date}")
+    filters = question.filters
+    with connect(reader_url, APPLICATION) as connection:
+        chosen = {
+            "markets": _chosen(connection, "market", filters.markets),
+            "currencies": _chosen(connection, "currency", filters.currencies),
+            "types": _chosen(connection, "type", filters.types),
+            "tiers": _chosen(connection, "liquidity_tier", filters.tiers),
+        }
+    return {
+        "look_back": interval,
+        "measure": measure.value,
+        "as_of": question.as_of,
+        **chosen,
+        "with_untradable": filters.with_untradable or UNTRADABLE in (chosen["tiers"] or []),
+        "percentiles": question.percentiles,
+        "rank_changes": question.rank_changes,
+    }
+
+
+def _chosen(connection: Connection, column: str, values: Sequence[str]) -> list[str] | None:
+    """The values as the symbols have them, whatever their case; None for no filter."""
+    if not values:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(f"select distinct {column} from marts.dim_symbols where {column} is not null order by 1")  # noqa: S608
+        known = {str(value).casefold(): str(value) for (value,) in cursor.fetchall()}
+    for value in values:
+        if value.casefold() not in known:
+            name = column.removeprefix("liquidity_")
+            raise RankingError(f'{name} is "{value}": not one of {", ".join(known.values())}')
+    return [known[value.casefold()] for value in values]
+
+
+def _why_nobody_ranks(connection: Connection, question: Question, arguments: dict[str, Any]) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select starts_on, ends_on, windows_expected, (select min(first_bar) from marts.dim_symbols)
+            from marts.look_back_span(%(look_back)s::interval, %(as_of)s::date, 0)""",
+            arguments,
+        )
+        ((starts_on, ends_on, windows, first_bar),) = cursor.fetchall()
+    asked = f'look-back is "{question.look_back}"'
+    if starts_on < first_bar:
+        return f"{asked}: it starts on {starts_on}, and the prices on {first_bar}; take a shorter one or a later end"
+    if windows == 0:
+        return f"{asked}: no week ends in it up to {ends_on}; take 7d or more"
+    shown = [f"{name} {', '.join(arguments[name])}" for name in FILTERED if arguments[name]]
+    field = f" of {'; '.join(shown)}" if shown else ""
+    return f"no symbol{field} ranks over {question.look_back} up to {ends_on}: --explain SYMBOL says why"

@@ -3,43 +3,122 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import date
 
 from rich.table import Table
 
-from hedge_master.ranking import Measure, Ranked
+from hedge_master.ranking import Measure, Question, Ranked
+
+IDLE_DAYS = 7  # without a bar for so long, a symbol's last one is shown
+LEAST_NAME = 12
+OF_2020 = "2020: USD"
+ASKED_FOR = ("P world", "P mkt.", "P cur.", "1 w", "4 w")
+FIGURES = ("#", OF_2020, *ASKED_FOR, "Turnover", "Flags")
+Cell = Callable[[Ranked], str]
 
 
-def ranking_table(rows: list[Ranked], look_back: str, measure: str, end: date) -> Table:
-    """The ranking as a table for a terminal; the 2020 definition stands beside the chosen measure."""
+def figure(value: float | None, measure: str) -> str:
+    """A measure as people read it: an amount of money, or percent."""
+    if value is None:
+        return ""
+    return f"{value:,.4f}" if Measure(measure).is_a_price else f"{value:.1%}"
+
+
+def millions(value: float | None) -> str:
+    """An amount of USD: `1,234.5M`, `0.12M`."""
+    if value is None:
+        return "unknown"
+    return f"{value / 1e6:,.1f}M" if value >= 1e6 else f"{value / 1e6:.2f}M"
+
+
+def ranking_table(rows: list[Ranked], question: Question, end: date, untradable: int = 0) -> Table:
+    """The ranking as a table for a terminal; the 2020 definition stands beside the chosen measure.
+
+    `end`: of the look-back. `untradable`: how many symbols are left out because nobody can trade them.
+    """
     table = Table(
-        title=f"Top {len(rows)} by {measure} over {look_back} up to {end}",
+        title=f"Top {len(rows)} by {question.measure} over {question.look_back} up to {end}",
         title_justify="left",
         box=None,
         padding=(0, 2, 0, 0),
         header_style="bold underline",
         pad_edge=False,
     )
-    widths = {
-        "#": len(str(rows[-1].rank)),
-        "Symbol": max(len(row.symbol) for row in rows),
-        "Market": max(len("Market"), *(len(row.market) for row in rows)),
-        "Cur.": 4,
-        measure: max(len(measure), 8),
-        "2020: USD": 10,
+    before: dict[str, Cell] = {"#": lambda row: str(row.rank), "Symbol": lambda row: row.symbol}
+    after: dict[str, Cell] = {
+        "Market": lambda row: row.market,
+        "Cur.": lambda row: row.currency or "",
+        question.measure: lambda row: figure(row.value, question.measure),
     }
+    widths = {title: _width(title, cell, rows) for title, cell in (before | after).items()}
+    columns = shutil.get_terminal_size().columns
+    for title, cell in _more(rows, question).items():
+        width = _width(title, cell, rows)
+        if columns >= _taken(widths) + width + 2 + LEAST_NAME + 2 or title in ASKED_FOR:
+            after[title], widths[title] = cell, width
     # The name takes what the terminal has left: rich would narrow the figures first.
-    left = shutil.get_terminal_size().columns - sum(widths.values()) - 2 * len(widths)
-    table.add_column("#", justify="right", no_wrap=True, width=widths["#"])
-    for title in ("Symbol", "Name", "Market", "Cur."):
-        table.add_column(title, no_wrap=True, width=widths.get(title, max(left, 12)))
-    for title in (measure, "2020: USD"):
-        table.add_column(title, justify="right", no_wrap=True, width=widths[title])
+    left = max(columns - _taken(widths) - 2, LEAST_NAME)
+    names: dict[str, Cell] = {"Name": lambda row: row.name}
+    cells = before | names | after
+    figures = (question.measure, *FIGURES)
+    for title in cells:
+        table.add_column(title, no_wrap=True, width=widths.get(title, left))
+        table.columns[-1].justify = "right" if title in figures else "left"
     for row in rows:
-        shown = f"{row.value:,.4f}" if measure == Measure.PRICE_DEVIATION else f"{row.value:.1%}"
-        deviation = "no rate" if row.price_deviation_usd is None else f"{row.price_deviation_usd:,.4f}"
-        table.add_row(str(row.rank), row.symbol, row.name, row.market, row.currency or "", shown, deviation)
-    if any("simulated" in row.name for row in rows):
-        table.caption = "Symbols that begin with SIM are simulated: made-up companies, made-up prices."
-        table.caption_justify = "left"
+        table.add_row(*(cell(row) for cell in cells.values()))
+    table.caption = "\n".join(_notes(rows, untradable)) or None
+    table.caption_justify = "left"
     return table
+
+
+def _more(rows: list[Ranked], question: Question) -> dict[str, Cell]:
+    """What was asked for; then the columns that are shown where they say something and there is room, in this order."""
+    more: dict[str, Cell] = {}
+    if question.percentiles:
+        more["P world"] = lambda row: _percentile(row.percentile_world)
+        more["P mkt."] = lambda row: _percentile(row.percentile_market)
+        more["P cur."] = lambda row: _percentile(row.percentile_currency)
+    if question.rank_changes:
+        more["1 w"] = lambda row: _change(row.rank_change_1w)
+        more["4 w"] = lambda row: _change(row.rank_change_4w)
+    more[OF_2020] = lambda row: "no rate" if row.price_deviation_usd is None else f"{row.price_deviation_usd:,.4f}"
+    if any(row.flags for row in rows):
+        more["Flags"] = lambda row: str(row.flags or "")
+    if any(row.days_since_last_bar > IDLE_DAYS for row in rows):
+        more["Last bar"] = lambda row: str(row.last_bar) if row.days_since_last_bar > IDLE_DAYS else ""
+    more["Tier"] = lambda row: row.liquidity_tier
+    more["Turnover"] = lambda row: "" if row.median_turnover_usd is None else millions(row.median_turnover_usd)
+    return more
+
+
+def _notes(rows: list[Ranked], untradable: int) -> list[str]:
+    notes = []
+    if untradable:
+        notes.append(f"{untradable:,} more would rank but cannot be traded; --with-untradable shows them.")
+    if any(row.percentile_world is not None for row in rows):
+        notes.append("P: how many percent of those that rank, of the market, of the currency, score no higher.")
+    if any(row.flags for row in rows):
+        notes.append("Flags: days whose price is gravely doubtful; see marts.fct_price_flags.")
+    if any("simulated" in row.name for row in rows):
+        notes.append("Symbols that begin with SIM are simulated: made-up companies, made-up prices.")
+    return notes
+
+
+def _width(title: str, cell: Cell, rows: list[Ranked]) -> int:
+    return max(len(title), *(len(cell(row)) for row in rows))
+
+
+def _taken(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + 2 * len(widths)
+
+
+def _percentile(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _change(places: int | None) -> str:
+    """Places climbed: `+3`, `-2`, `=`; `new` without a rank then."""
+    if places is None:
+        return "new"
+    return "=" if places == 0 else f"{places:+d}"

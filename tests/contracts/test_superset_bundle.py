@@ -34,7 +34,11 @@ RANKING_COLUMNS = [
 # What the datasets add: the value in the unit that people read.
 RANKED_COLUMNS = [*RANKING_COLUMNS[:7], "score", "unit", *RANKING_COLUMNS[7:]]
 # And the names that it knows its measures by.
-MEASURES = ["volatility", "deviation_pct", "price_deviation", "volatility_usd"]
+MEASURES = [
+    *("volatility", "deviation_pct", "price_deviation", "volatility_usd"),
+    *("deviation_pct_local", "price_deviation_local"),
+    *("parkinson", "garman_klass", "rogers_satchell", "yang_zhang", "greatest_absolute_move"),
+]
 _CTE = re.compile(r"^(?:with )?(\w+) as \($", re.MULTILINE)
 _TABLE = re.compile(r"\b(?:from|join)\s+(?!\()([\w.\"]+)", re.IGNORECASE)
 

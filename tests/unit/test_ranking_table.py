@@ -2,31 +2,103 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from rich.console import Console
 
-from hedge_master.ranking import Ranked
+from hedge_master.ranking import Question, Ranked
 from hedge_master.ranking_table import ranking_table
 
-REAL = Ranked(1, "AAPL", "Apple Inc", "United States", "USD", 0.4321, 12.5)
-SIMULATED = Ranked(10, "SIM007.LON", "Wexmoor Motors Group plc (simulated)", "United Kingdom", "GBX", 1.5, None)
+REAL = Ranked(
+    rank=1,
+    symbol="AAPL",
+    name="Apple Inc",
+    market="United States",
+    currency="USD",
+    value=0.4321,
+    price_deviation_usd=12.5,
+    type="Equity",
+    liquidity_tier="high",
+    median_turnover_usd=9.87e9,
+    price_band="100 to 500",
+    last_bar=date(2020, 6, 12),
+    days_since_last_bar=0,
+    values_found=52,
+    windows_expected=52,
+    flags=0,
+    percentile_world=None,
+    percentile_market=None,
+    percentile_currency=None,
+    rank_change_1w=None,
+    rank_change_4w=None,
+)
+SIMULATED = replace(
+    REAL,
+    rank=10,
+    symbol="SIM007.LON",
+    name="Wexmoor Motors Group plc (simulated)",
+    market="United Kingdom",
+    currency="GBX",
+    value=1.5,
+    price_deviation_usd=None,
+    liquidity_tier="unknown",
+    median_turnover_usd=None,
+)
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, columns: int, *rows: Ranked, measure: str = "volatility") -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    *rows: Ranked,
+    question: Question | None = None,
+    untradable: int = 0,
+) -> str:
     monkeypatch.setenv("COLUMNS", str(columns))
     console = Console(width=columns, record=True, file=None)
     with console.capture() as capture:
-        console.print(ranking_table(list(rows), "1y", measure, date(2020, 6, 12)))
+        console.print(ranking_table(list(rows), question or Question(), date(2020, 6, 12), untradable))
     return capture.get()
 
 
-@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
 def test_symbols_and_figures_are_never_cut(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     text = shown(monkeypatch, columns, REAL, SIMULATED)
     for word in ("AAPL", "43.2%", "12.5000", "SIM007.LON", "150.0%", "no rate", "2020-06-12", "10"):
         assert word in text
+    assert max(map(len, text.splitlines())) <= columns
+
+
+def test_the_tier_and_the_turnover_are_there_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Tier" not in shown(monkeypatch, 80, REAL, SIMULATED)
+    assert "unknown" in shown(monkeypatch, 100, REAL, SIMULATED)
+    assert "9,870.0M" in shown(monkeypatch, 120, REAL, SIMULATED)
+
+
+def test_doubts_are_shown_before_the_tier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grave flag, and a last bar that is eight days old."""
+    doubtful = replace(REAL, flags=3, last_bar=date(2020, 6, 4), days_since_last_bar=8)
+    text = shown(monkeypatch, 100, doubtful, SIMULATED)
+    assert "Flags" in text
+    assert "2020-06-04" in text
+    assert "gravely doubtful" in text
+    clean = shown(monkeypatch, 200, replace(REAL, days_since_last_bar=7), SIMULATED)
+    assert "Last bar" not in clean
+    assert "Flags" not in clean
+
+
+def test_a_change_of_rank_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [replace(REAL, rank_change_1w=3, rank_change_4w=-12), replace(SIMULATED, rank_change_1w=0)]
+    text = shown(monkeypatch, 100, *rows, question=Question(rank_changes=True))
+    assert re.search(r"AAPL .* \+3 +-12 ", text)
+    assert re.search(r"SIM007\.LON .* = +new ", text)
+
+
+def test_how_many_nobody_can_trade_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "1,234 more would rank but cannot be traded" in shown(monkeypatch, 80, REAL, untradable=1234)
+    assert "cannot be traded" not in shown(monkeypatch, 80, REAL)
 
 
 def test_a_simulated_company_is_called_so_even_where_its_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,4 +107,4 @@ def test_a_simulated_company_is_called_so_even_where_its_name_is_cut(monkeypatch
 
 
 def test_dollars_are_no_percentages(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "0.4321" in shown(monkeypatch, 120, REAL, measure="price_deviation")
+    assert "0.4321" in shown(monkeypatch, 120, REAL, question=Question(measure="price_deviation"))

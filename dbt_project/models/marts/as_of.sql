@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ create_ranking_function(this.schema) }}") }}
+{{ config(post_hook="{{ create_ranking_functions(this.schema) }}") }}
 -- depends_on: {{ ref('dim_symbols') }}
 -- depends_on: {{ ref('fct_windows') }}
 -- depends_on: {{ ref('fct_price_flags') }}

@@ -1,5 +1,5 @@
 {{ config(indexes=[{'columns': ['window_end', 'symbol_id'], 'unique': true}]) }}
-{%- set columns = measures().values() | list + ['average_price_usd'] -%}
+{%- set columns = cumulated_columns() -%}
 -- one row per symbol and week from its first complete window to the last: sums up to that week, so that the mean over
 -- any look-back is the difference of two rows. Dense: a week without a window repeats the sums before it.
 with windows as (
@@ -35,10 +35,21 @@ select
     weeks.symbol_id,
     weeks.window_end,
     {% for column in columns %}
-        coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
-        count(windows.{{ column }}) over up_to_week as {{ column }}_windows,
+        {% if is_price_level(column) %}
+            coalesce(sum({{ on_grid('windows.' ~ column) }}) over up_to_week, 0) as {{ column }}_sum,
+            coalesce(sum(windows.{{ column }} - {{ on_grid('windows.' ~ column) }}) over up_to_week, 0)
+                as {{ column }}_sum_rest,
+        {% else %}
+            coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
+        {% endif %}
+        (count(windows.{{ column }}) over up_to_week)::smallint as {{ column }}_windows,
     {% endfor %}
-    count(windows.window_end) over up_to_week as windows
+    (count(windows.window_end) over up_to_week)::smallint as windows,
+    windows.window_end is not null as has_window,
+    lag(windows.window_end is not null, 1, false) over (
+        partition by weeks.symbol_id
+        order by weeks.window_end
+    ) as had_window
 from weeks
 left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
 window
@@ -47,3 +58,5 @@ window
         order by weeks.window_end
         rows between unbounded preceding and current row
     )
+-- A ranking reads all symbols of three weeks: they lie together.
+order by window_end, symbol_id

@@ -17,18 +17,39 @@
   'Deviation %': 'deviation_pct',
   'Deviation USD': 'price_deviation',
   'Volatility USD': 'volatility_usd',
+  'Deviation % local': 'deviation_pct_local',
+  'Deviation local': 'price_deviation_local',
+  'Parkinson': 'parkinson',
+  'Garman-Klass': 'garman_klass',
+  'Rogers-Satchell': 'rogers_satchell',
+  'Yang-Zhang': 'yang_zhang',
+  'Greatest move': 'greatest_absolute_move',
 } -%}
 {%- set columns = {
   'volatility': 'volatility_annualised',
   'deviation_pct': 'deviation_pct',
   'price_deviation': 'price_deviation_usd',
   'volatility_usd': 'volatility_usd_annualised',
+  'deviation_pct_local': 'deviation_pct_local',
+  'price_deviation_local': 'price_deviation',
+  'parkinson': 'parkinson_annualised',
+  'garman_klass': 'garman_klass_annualised',
+  'rogers_satchell': 'rogers_satchell_annualised',
+  'yang_zhang': 'yang_zhang_annualised',
+  'greatest_absolute_move': 'greatest_absolute_move',
 } -%}
 {%- set units = {
   'volatility': '% a year',
   'deviation_pct': '% of price',
   'price_deviation': 'USD',
   'volatility_usd': '% a year',
+  'deviation_pct_local': '% of price',
+  'price_deviation_local': 'quoted currency',
+  'parkinson': '% a year',
+  'garman_klass': '% a year',
+  'rogers_satchell': '% a year',
+  'yang_zhang': '% a year',
+  'greatest_absolute_move': '% log return',
 } -%}
 {%- set look_back = chosen(look_backs, filter_values('look_back', remove_filter=True), '1 year') -%}
 {%- set measure = chosen(measures, filter_values('measure', remove_filter=True), 'Volatility') -%}
