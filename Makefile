@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture
+.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture dbt-docs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -57,6 +57,20 @@ torture: KILLS ?= 50
 torture: SEED ?= 2020
 torture: setup ## KILLS=50 kills -9 of the stream's processes; what is left must be what a run without kills leaves
 	@PYTHONPATH=plugins:spark_jobs:tests:tests/torture $(BIN)/python tests/torture/torture_run.py --kills $(KILLS) --seed $(SEED)
+
+# No server is asked, so the page has all but the tables' types; of the connection nothing is used, but it must be complete.
+dbt-docs: export DBT_HOST = nowhere
+dbt-docs: export DBT_PORT = 1
+dbt-docs: export DBT_USER = nobody
+dbt-docs: export DBT_ENV_SECRET_PASSWORD = none
+dbt-docs: export DBT_DBNAME = none
+dbt-docs: export DBT_READER = nobody
+dbt-docs: DBT_PLACE = --project-dir dbt_project --profiles-dir dbt_project --target-path $(CURDIR)/.build/dbt-docs \
+	--log-path $(CURDIR)/.build/dbt-docs
+dbt-docs: setup ## models, columns, formulas and who reads them, as one page
+	@$(BIN)/dbt --quiet parse $(DBT_PLACE)
+	@$(BIN)/dbt --quiet docs generate --no-compile --empty-catalog --static $(DBT_PLACE)
+	@echo "Open .build/dbt-docs/static_index.html"
 
 screenshots: setup browser ## the pages of the running stack as pictures: docs/images, HM_HOME/screenshots
 	@$(BIN)/python -m hedge_master.local_stack.screenshots

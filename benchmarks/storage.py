@@ -39,9 +39,11 @@ GIGABYTE = 1e9
 
 # One message a symbol, as the stream copies it: its newest bar is `skipped` weekdays before DAY, closes are `raised`.
 STAGE = """
-insert into {staging} (partition, kafka_offset, bytes, symbol, requested_at, market_time, market_date, day, open, high,
-    low, close, volume)
-select 0, %(offset)s + message.place - 1, head.bytes, head.symbol, head.asked, head.asked, head.asked::date, bar.day,
+insert into {staging} (partition, kafka_offset, head, day, open, high, low, close, volume)
+select 0, %(offset)s + message.place - 1, case when bar.back = 0 then json_build_object(
+        'bytes', 1000000, 'symbol', message.symbol, 'requested_at', %(asked)s::timestamptz,
+        'market_time', %(asked)s::timestamptz, 'market_date', %(asked)s::timestamptz::date
+    ) end, bar.day,
     10 + bar.age / 7.0, 12 + bar.age / 7.0, 9 + bar.age / 7.0, 11 + bar.age / 7.0 + %(raised)s, 1000 * bar.age
 from unnest(%(symbols)s) with ordinality as message (symbol, place)
 cross join (
@@ -50,8 +52,6 @@ cross join (
     from generate_series(date %(last)s - 2 * %(bars)s, date %(last)s, interval '1 day') as day
     where extract(isodow from day) < 6
 ) as bar
-left join (select 1000000 as bytes, %(asked)s::timestamptz as asked) as told on bar.back = 0
-left join lateral (select told.bytes, message.symbol, told.asked) as head on told.bytes is not null
 where bar.back >= 0 and bar.back < %(bars)s
 """
 

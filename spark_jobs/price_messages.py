@@ -40,25 +40,20 @@ PAYLOAD = T.StructType(
 MEMBERS = T.StructType([T.StructField(name, T.StringType()) for name in ("Meta Data", "Time Series (Daily)", *NOTICES)])
 BARS_AS_TEXT = "map<string, string>"
 AS_WRITTEN = {"allowSingleQuotes": "false"}  # Spark reads more than JSON unless told not to
-# The order and types of the staging tables' columns. Those of HEAD stand in the first row of a message only.
+# What is said of a message, in the first of its rows, and of a refused row, is one column of JSON each: nearly all rows
+# have neither, and each empty column costs them a few bytes and calls on the way through Arrow and COPY.
 HEAD = ("bytes", "payload_hash", "known_rows", "symbol", "requested_at", "market_time", "market_date")
+TO_THE_MICROSECOND = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+# The order and types of the staging tables' columns.
 STAGED = T.StructType(
     [
         T.StructField("partition", T.IntegerType()),
         T.StructField("kafka_offset", T.LongType()),
-        T.StructField("bytes", T.IntegerType()),
-        T.StructField("payload_hash", T.BinaryType()),
-        T.StructField("known_rows", T.IntegerType()),
-        T.StructField("symbol", T.StringType()),
-        T.StructField("requested_at", T.TimestampType()),
-        T.StructField("market_time", T.TimestampType()),
-        T.StructField("market_date", T.DateType()),
+        T.StructField("head", T.StringType()),
         T.StructField("day", T.DateType()),
         *[T.StructField(price, T.DoubleType()) for price in PRICES],
         T.StructField("volume", T.LongType()),
-        T.StructField("reason", T.StringType()),
-        T.StructField("day_text", T.StringType()),
-        T.StructField("raw", T.StringType()),
+        T.StructField("refused", T.StringType()),
     ]
 )
 KNOWN = "symbol string, payload_hash binary, known_rows int"
@@ -176,18 +171,21 @@ def _repeated_days() -> Column:
 @cache
 def _exploded() -> tuple[Column, ...]:
     kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "repeated_days")
-    bars_of_message = F.posexplode_outer(F.coalesce("series", "series_bar_by_bar")).alias("at", "day_text", "bar")
-    return (*map(F.col, kept), bars_of_message)
+    # From the last to the first, which is the oldest: so stored, the index of prices stays dense without a sort.
+    bars_of_message = F.reverse(F.map_entries(F.coalesce("series", "series_bar_by_bar")))
+    return (*map(F.col, kept), F.posexplode_outer(bars_of_message).alias("at", "entry"))
 
 
 @cache
 def _bar_columns() -> tuple[Column, ...]:
-    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "day_text", "bar")
+    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol")
     return (
         *map(F.col, kept),
+        F.col("entry.key").alias("day_text"),
+        F.col("entry.value").alias("bar"),
         (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
         F.array_contains("repeated_days", F.col("day_text")).alias("day_repeats"),
-        *[F.col(f"bar.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
+        *[F.col(f"entry.value.`{name}`").alias(f"{column}_text") for column, name in FIELDS.items()],
     )
 
 
@@ -277,35 +275,35 @@ def staged(rows: DataFrame, own_json: Column | None = None) -> DataFrame:
 
     `own_json`: that text, where it is known already.
     """
+    reason = F.when(F.col("known_rows").isNull(), F.col("reason"))
     raw = _own_json() if own_json is None else own_json
-    return rows.select(*_staged_columns(), F.when(_own_reason().isNotNull(), raw).alias("raw")).to(STAGED)
+    refused = F.struct(reason.alias("reason"), _own_day(), raw.alias("raw"))
+    return rows.select(
+        "partition",
+        "kafka_offset",
+        _head(),
+        # A refused day stands in `refused`: Spark's calendar reaches further than PostgreSQL's.
+        F.when(reason.isNull(), F.col("day")).alias("day"),
+        *PRICES,
+        "volume",
+        F.when(reason.isNotNull(), F.to_json(refused)).alias("refused"),
+    ).to(STAGED)
 
 
 @cache
-def _own_reason() -> Column:
-    return F.when(F.col("known_rows").isNull(), F.col("reason"))
+def _head() -> Column:
+    told = [F.hex("payload_hash").alias(name) if name == "payload_hash" else F.col(name) for name in HEAD]
+    return F.when(F.col("is_head"), F.to_json(F.struct(*told), TO_THE_MICROSECOND)).alias("head")
+
+
+@cache
+def _own_day() -> Column:
+    return F.substring(_storable(F.col("day_text")), 1, REJECTED_DAY_CHARACTERS).alias("day")
 
 
 @cache
 def _own_json() -> Column:
     return F.coalesce(F.substring(_storable(F.col("body")), 1, REJECTED_MESSAGE_CHARACTERS), F.to_json("bar"))
-
-
-@cache
-def _staged_columns() -> tuple[Column, ...]:
-    reason = _own_reason()
-    day_text = F.substring(_storable(F.col("day_text")), 1, REJECTED_DAY_CHARACTERS)
-    return (
-        F.col("partition"),
-        F.col("kafka_offset"),
-        *[F.when(F.col("is_head"), F.col(column)).alias(column) for column in HEAD],
-        # A refused day stands in day_text: Spark's calendar reaches further than PostgreSQL's.
-        F.when(reason.isNull(), F.col("day")).alias("day"),
-        *map(F.col, PRICES),
-        F.col("volume"),
-        reason.alias("reason"),
-        F.when(reason.isNotNull(), day_text).alias("day_text"),
-    )
 
 
 def _storable(text: Column) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,19 +33,25 @@ def stage(
     payload_hash: bytes | None = None,
 ) -> int:
     """One message a symbol, in the order of the bars, from `offset` on in partition 0; returns how many rows."""
+    told = {
+        "bytes": 100,
+        "payload_hash": payload_hash and payload_hash.hex(),
+        "requested_at": requested_at.isoformat(),
+        "market_time": market_time and market_time.isoformat(),
+        "market_date": (market_time or requested_at).date().isoformat(),
+    }
     rows = []
     for number, symbol in enumerate(dict.fromkeys(bar.symbol for bar in bars)):
-        head = (100, payload_hash, None, symbol, requested_at, market_time, (market_time or requested_at).date())
+        head: str | None = json.dumps(told | {"symbol": symbol})
         for bar in bars:
             if bar.symbol == symbol:
-                day_text = str(bar.day) if bar.reason else None
-                prices = (bar.close,) * 4
-                rows.append((0, offset + number, *head, bar.day, *prices, 7, bar.reason, day_text))
-                head = (None,) * len(head)  # type: ignore[assignment]
+                refused = json.dumps({"reason": bar.reason, "day": str(bar.day)}) if bar.reason else None
+                rows.append((0, offset + number, head, bar.day, *(bar.close,) * 4, 7, refused))
+                head = None
     execute_values(
         cursor,
-        f"""insert into {topic.staging} (partition, kafka_offset, bytes, payload_hash, known_rows, symbol, requested_at,
-            market_time, market_date, day, open, high, low, close, volume, reason, day_text) values %s""",
+        f"""insert into {topic.staging} (partition, kafka_offset, head, day, open, high, low, close, volume, refused)
+            values %s""",
         rows,
     )
     return len(rows)
@@ -54,10 +61,15 @@ def stage_known(
     cursor: Cursor, topic: Topic, symbol: str, offset: int, requested_at: datetime, payload_hash: bytes, rows: int
 ) -> int:
     """A message whose payload was recognised: one row, which says how many it stands for."""
+    head = {
+        "bytes": 100,
+        "payload_hash": payload_hash.hex(),
+        "known_rows": rows,
+        "symbol": symbol,
+        "requested_at": requested_at.isoformat(),
+        "market_date": requested_at.date().isoformat(),
+    }
     cursor.execute(
-        f"""insert into {topic.staging}
-            (partition, kafka_offset, bytes, payload_hash, known_rows, symbol, requested_at, market_date)
-        values (0, %s, 100, %s, %s, %s, %s, %s)""",
-        (offset, payload_hash, rows, symbol, requested_at, requested_at.date()),
+        f"insert into {topic.staging} (partition, kafka_offset, head) values (0, %s, %s)", (offset, json.dumps(head))
     )
     return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 from market_rows import all_of
@@ -62,7 +63,8 @@ def test_two_messages_with_one_beginning_are_two_rejections(ingest: Connection) 
             cursor.execute(f"truncate {DAILY_PRICES.staging}")
             bars = [StagedBar("AAA", FRIDAY, 1.0, "no_series")]
             rows = stage(cursor, DAILY_PRICES, bars, offset, asked, payload_hash=digest)
-            cursor.execute(f"update {DAILY_PRICES.staging} set day = null, day_text = null, raw = '{{'")
+            refused = json.dumps({"reason": "no_series", "raw": "{"})
+            cursor.execute(f"update {DAILY_PRICES.staging} set day = null, refused = %s", (refused,))
             merge_batch(ingest, DAILY_PRICES, "test", asked, rows)
     assert all_of(ingest, "select seen from market.rejections order by 1") == [(1,), (2,)]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 import price_messages
 
@@ -19,6 +20,12 @@ GOOD = {"1. open": "10.0", "2. high": "12.0", "3. low": "9.0", "4. close": "11.0
 KAFKA = (
     "key binary, value binary, topic string, partition int, offset long, headers array<struct<key:string,value:binary>>"
 )
+# What the warehouse reads in the two columns of JSON.
+HEAD = (
+    "bytes int, payload_hash string, known_rows int, symbol string, requested_at timestamp, market_time timestamp, "
+    "market_date date"
+)
+REFUSED = "reason string, day string, raw string"
 
 
 def payload(series: dict[str, Any], symbol: str = "AAA") -> bytes:
@@ -38,7 +45,15 @@ def message(value: bytes | None, offset: int = 0, headers: dict[str, str] | None
 
 def judged(spark: SparkSession, *messages: tuple[Any, ...], known: price_messages.Known = ()) -> DataFrame:
     kafka = spark.createDataFrame(list(messages), KAFKA)
-    return price_messages.staged(price_messages.validated(price_messages.bars(price_messages.messages(kafka, known))))
+    staged = price_messages.staged(price_messages.validated(price_messages.bars(price_messages.messages(kafka, known))))
+    told, why = F.from_json("head", HEAD), F.from_json("refused", REFUSED)
+    return staged.withColumns({"told": told, "why": why}).select(
+        *[name for name in staged.columns if name not in ("head", "refused")],
+        "told.*",
+        "why.reason",
+        F.col("why.day").alias("day_text"),
+        "why.raw",
+    )
 
 
 def only(frame: DataFrame) -> Row:
@@ -53,7 +68,7 @@ def test_a_good_bar_arrives_as_numbers(spark: SparkSession) -> None:
         "partition": 0,
         "kafka_offset": 0,
         "bytes": len(body),
-        "payload_hash": hashlib.sha256(body).digest(),
+        "payload_hash": hashlib.sha256(body).hexdigest().upper(),
         "known_rows": None,
         "requested_at": datetime(2026, 1, 2, 3, 4, 5, 1),  # noqa: DTZ001 - Spark gives the session's zone, UTC
         "market_time": datetime(2020, 6, 12, 22, 25),  # noqa: DTZ001
@@ -172,7 +187,7 @@ def test_a_payload_that_is_known_is_not_read(spark: SparkSession) -> None:
     assert row.bytes == len(body)
     for known in ([("BBB", digest, 2)], [("AAA", hashlib.sha256(b"other").digest(), 2)]):
         read = judged(spark, message(body), known=known).collect()
-        assert [(each.known_rows, str(each.day)) for each in read] == [(None, "2020-06-11"), (None, "2020-06-12")]
+        assert [(each.known_rows, str(each.day)) for each in read] == [(None, "2020-06-12"), (None, "2020-06-11")]
 
 
 def test_the_recorded_answers_arrive_whole(spark: SparkSession, shared: Path) -> None:

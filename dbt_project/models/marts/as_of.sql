@@ -2,6 +2,8 @@
 -- depends_on: {{ ref('dim_symbols') }}
 -- depends_on: {{ ref('fct_windows') }}
 -- depends_on: {{ ref('fct_price_flags') }}
+-- depends_on: {{ ref('fct_earnings_by_symbol') }}
+-- depends_on: {{ ref('dim_half_months') }}
 -- one row: the market date that all figures are measured from. Built last, so that it speaks for finished tables.
 select
     market_date.market_date,

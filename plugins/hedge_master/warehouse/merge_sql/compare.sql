@@ -59,7 +59,7 @@ with compared as (
     inner join batch_messages as message using (partition, kafka_offset)
     left join stored_bars as stored using (partition, kafka_offset, day)
     where
-        staged.reason is null and message.known_rows is null and message.has_stored
+        staged.refused is null and message.known_rows is null and message.has_stored
         and (
             not message.is_outdone
             or (staged.partition, staged.kafka_offset, staged.day) not in (

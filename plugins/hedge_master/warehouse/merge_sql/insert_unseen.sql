@@ -13,7 +13,7 @@ from STAGING as staged
 inner join batch_messages as message using (partition, kafka_offset)
 left join batch_rates as rates on rates.currency = message.currency and rates.day = staged.day
 where
-    staged.reason is null and message.known_rows is null and message.symbol_id is not null and not message.has_stored
+    staged.refused is null and message.known_rows is null and message.symbol_id is not null and not message.has_stored
     and (
         not message.is_outdone
         or (staged.partition, staged.kafka_offset, staged.day) not in (

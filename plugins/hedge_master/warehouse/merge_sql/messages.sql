@@ -2,15 +2,21 @@
 -- bar, and for the company that had its ticker when it was asked for: the holder of today may have been listed later.
 --
 -- The planner knows nothing of a table that was just filled; its plan without these columns took minutes.
-analyze STAGING (partition, kafka_offset, day, reason, bytes);
+analyze STAGING (partition, kafka_offset, day, refused, head);
 
 -- Both are worked out once, whatever it expects: one row in thousands is a head, and now and then its sample has none. It
 -- would then group all of staging again for each.
 create temporary table batch_messages on commit drop as
 with heads as materialized (
-    select partition, kafka_offset, bytes, payload_hash, known_rows, symbol, requested_at, market_time, market_date
-    from STAGING
-    where bytes is not null
+    select
+        staged.partition, staged.kafka_offset, told.bytes, decode(told.payload_hash, 'hex') as payload_hash,
+        told.known_rows, told.symbol, told.requested_at, told.market_time, told.market_date
+    from STAGING as staged
+    cross join lateral json_to_record(staged.head) as told (
+        bytes integer, payload_hash text, known_rows integer, symbol text, requested_at timestamptz,
+        market_time timestamptz, market_date date
+    )
+    where staged.head is not null
 ),
 
 contents as materialized (
@@ -18,9 +24,9 @@ contents as materialized (
         partition,
         kafka_offset,
         count(*) as staged_rows,
-        count(reason) as refused,
-        min(day) filter (where reason is null) as first_day,
-        max(day) filter (where reason is null) as last_day
+        count(refused) as refused,
+        min(day) filter (where refused is null) as first_day,
+        max(day) filter (where refused is null) as last_day
     from STAGING
     group by partition, kafka_offset
 )

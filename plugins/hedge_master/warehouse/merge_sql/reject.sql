@@ -8,11 +8,11 @@ with refused as (
         message.requested_at,
         message.market_time,
         message.market_date,
-        case when staged.day_text is null and staged.day is null then message.payload_hash end as payload_hash,
-        coalesce(staged.day_text, staged.day::text) as day,
-        coalesce(staged.reason, 'unknown_symbol') as reason,
+        case when staged.refused ->> 'day' is null and staged.day is null then message.payload_hash end as payload_hash,
+        coalesce(staged.refused ->> 'day', staged.day::text) as day,
+        coalesce(staged.refused ->> 'reason', 'unknown_symbol') as reason,
         coalesce(
-            staged.raw,
+            staged.refused ->> 'raw',
             json_build_object(
                 '1. open', staged.open::text, '2. high', staged.high::text, '3. low', staged.low::text,
                 '4. close', staged.close::text, '5. volume', staged.volume::text
@@ -20,7 +20,10 @@ with refused as (
         ) as raw
     from STAGING as staged
     inner join batch_messages as message using (partition, kafka_offset)
-    where message.known_rows is null and (staged.reason is not null or message.symbol_id is null)
+    where
+        message.known_rows is null and (staged.refused is not null or message.symbol_id is null)
+        -- So that staging is not read where no message has anything refused.
+        and (message.refused > 0 or message.symbol_id is null)
 ),
 
 counted as (

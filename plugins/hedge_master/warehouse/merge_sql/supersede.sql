@@ -7,11 +7,11 @@ with refusing as (
         min(staged.day) filter (where is_possible) as first_day,
         max(staged.day) filter (where is_possible) as last_day,
         array_agg(staged.day::text) filter (where is_possible) as possible_days,
-        array_agg(coalesce(staged.day_text, staged.day::text)) filter (where not is_possible) as refused_days
+        array_agg(coalesce(staged.refused ->> 'day', staged.day::text)) filter (where not is_possible) as refused_days
     from batch_messages as message
     inner join STAGING as staged using (partition, kafka_offset)
     cross join lateral (
-        select staged.reason is null and message.symbol_id is not null as is_possible
+        select staged.refused is null and message.symbol_id is not null as is_possible
     ) as judged
     where
         message.known_rows is null and message.requested_at is not null
@@ -108,7 +108,7 @@ from STAGING as staged
 inner join outdone
     on outdone.partition = staged.partition and outdone.kafka_offset = staged.kafka_offset
     and staged.day between outdone.first_day and outdone.last_day
-where staged.reason is null and staged.day::text <> all(coalesce(outdone.refused_days, '{}'))
+where staged.refused is null and staged.day::text <> all(coalesce(outdone.refused_days, '{}'))
 union
 -- Without a line in the ledger a bar itself still knows when its values were asked for.
 select staged.partition, staged.kafka_offset, staged.day
@@ -120,7 +120,7 @@ cross join lateral (
     offset 0
 ) as stored
 where
-    message.is_outdone and message.has_stored and staged.reason is null and stored.known_since > message.requested_at
+    message.is_outdone and message.has_stored and staged.refused is null and stored.known_since > message.requested_at
     and (
         staged.open, staged.high, staged.low, staged.close, staged.volume,
         coalesce(staged.day > message.final_until, false)
