@@ -18,8 +18,8 @@
         select
             symbols.symbol_id,
             symbols.symbol collate "C" as symbol,
-            symbols.market,
-            symbols.currency,
+            symbols.market collate "C" as market,
+            symbols.currency collate "C" as currency,
             scores.value,
             scores.values_found,
             scores.windows,

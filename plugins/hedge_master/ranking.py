@@ -132,8 +132,8 @@ def look_back_interval(text: str) -> str:
 def measure_named(text: str, unit: str | None = None) -> Measure:
     """The measure of that name; with `unit`, `local` or `usd`, its like in the quoted currency or in dollars.
 
-    A measure whose like is named with `_usd` is itself local, one whose like is named with `_local` is in dollars.
-    Raises RankingError.
+    A measure whose like is named with `_usd` is itself local, one whose like is named with `_local` is in dollars, one
+    without a like is local. Raises RankingError.
     """
     try:
         measure = Measure(text)
@@ -144,11 +144,13 @@ def measure_named(text: str, unit: str | None = None) -> Measure:
     if unit not in ("local", "usd"):
         raise RankingError(f'in is "{unit}": not local or usd')
     family = _family(measure)
-    other = "usd" if f"{family}_usd" in list(Measure) else "local"
-    if f"{family}_{other}" not in list(Measure):
+    for other in ("usd", "local"):
+        if f"{family}_{other}" in list(Measure):
+            return Measure(f"{family}_{other}" if unit == other else family)
+    if unit == "usd":
         both = ", ".join(dict.fromkeys(_family(each) for each in Measure if each.endswith(SUFFIXES)))
-        raise RankingError(f'in is "{unit}": {measure} is of one kind only; both have {both}')
-    return Measure(f"{family}_{other}" if unit == other else family)
+        raise RankingError(f'in is "usd": {measure} is in the quoted currency only; in both are {both}')
+    return measure
 
 
 def _family(measure: Measure) -> str:

@@ -246,3 +246,38 @@ def test_what_a_score_is_made_of_can_be_listed(published: Connection, values: di
     assert [row[4] for row in rows] == [
         pytest.approx(values["volatility"]["JUST_BOUGHT"].get(sunday), rel=1e-9) for sunday in sundays
     ]
+
+
+@pytest.mark.parametrize(
+    ("measure", "column"),
+    [
+        ("volatility_usd", "volatility_usd_annualised"),
+        ("deviation_pct", "deviation_pct"),
+        ("deviation_pct_local", "deviation_pct_local"),
+        ("price_deviation_local", "price_deviation"),
+        ("parkinson", "parkinson_annualised"),
+        ("garman_klass", "garman_klass_annualised"),
+        ("rogers_satchell", "rogers_satchell_annualised"),
+        ("yang_zhang", "yang_zhang_annualised"),
+        ("greatest_absolute_move", "greatest_absolute_move"),
+    ],
+)
+def test_every_measure_is_the_average_of_its_column_of_the_windows(
+    published: Connection, measure: str, column: str
+) -> None:
+    """The average that PostgreSQL takes of the windows themselves, over the quarter up to Sunday 2020-06-07."""
+    averages = dict(
+        ask(
+            published,
+            f"""select symbol, avg({column}) from marts.fct_windows inner join marts.dim_symbols using (symbol_id)
+            where window_end > '2020-03-07' and window_end <= '2020-06-07' group by symbol""",
+        )
+    )
+    rows = ask(
+        published,
+        f"select symbol, value, {column} from marts.ranking('3 months', %s, '2020-06-07') {TRADED}",
+        measure,
+    )
+    assert len(rows) >= 8
+    for symbol, value, as_column in rows:
+        assert value == as_column == pytest.approx(averages[symbol], rel=1e-9, abs=1e-12), symbol

@@ -1,3 +1,4 @@
+{{ config(indexes=[{'columns': ['symbol_id'], 'unique': true}, {'columns': ['symbol'], 'unique': true}]) }}
 {%- set limits = var('price_band_limits_usd') -%}
 -- one row per symbol
 with symbols as (

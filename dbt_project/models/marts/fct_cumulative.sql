@@ -31,6 +31,7 @@ weeks as (
     ) as week (window_end)
 )
 
+-- The counts come after the sums: between them each would be padded to the eight bytes of a sum.
 select
     weeks.symbol_id,
     weeks.window_end,
@@ -42,6 +43,8 @@ select
         {% else %}
             coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
         {% endif %}
+    {% endfor %}
+    {% for column in columns %}
         (count(windows.{{ column }}) over up_to_week)::smallint as {{ column }}_windows,
     {% endfor %}
     (count(windows.window_end) over up_to_week)::smallint as windows,
