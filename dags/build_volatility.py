@@ -1,12 +1,16 @@
 """Compute the two-week windows and the ranking from the stored prices, test them, and publish them in one step.
 
-**What it does.** dbt builds all models beside the published ones; `test_models` runs every test, on what was delivered
-and on what was built; `publish_marts` then puts the new schema in the place of the old one in one transaction.
+**What it does.** dbt builds all models beside the published ones, the windows by what has changed since their last
+build; `test_models` runs every test, on what was delivered and on what was built; `publish_marts` then puts the new
+schema in the place of the old one in one transaction.
 
 **When it starts.** When the stream has merged prices. One run at a time.
 
 **When it fails.** The published ranking stays as it was. The failed model or test is the red task; its log holds dbt's
 message. Mend the cause and run it again: safe at any time.
+
+**To have every window made anew**, after a release that changed a formula: as the builder's role,
+`drop table intermediate.int_changed_weeks cascade` in the warehouse; then run it.
 """
 
 from __future__ import annotations

@@ -35,3 +35,8 @@
 {% macro mean_between(earlier, later, column) -%}
     {{ sum_between(earlier, later, column) }} / nullif({{ growth(earlier, later, column ~ '_windows') }}, 0)
 {%- endmacro %}
+
+{# What a sum or count of fct_cumulative goes on from: a column of the symbol's last row that stays, `kept`, where rows do. #}
+{% macro so_far(column, goes_on) -%}
+    {{ 'coalesce(kept.' ~ column ~ ', 0) + ' if goes_on }}
+{%- endmacro %}

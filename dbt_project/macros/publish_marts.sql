@@ -23,6 +23,7 @@
             if to_regclass('marts_candidate.as_of') is not null then
                 truncate marts_candidate.as_of;
             end if;
+            {{ forget_changes_seen() }}
             revoke all on schema marts_candidate from {{ reader }};
             grant usage on schema marts to {{ reader }};
             grant select on all tables in schema marts to {{ reader }};

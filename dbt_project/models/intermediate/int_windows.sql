@@ -1,4 +1,11 @@
-{{ config(indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='follow_changes',
+    unique_key=['symbol_id', 'window_start'],
+    on_schema_change='fail',
+    indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}],
+    post_hook="{{ remember_changes(this) }}"
+) }}
 {#- Series of int_weeks -> the count of its values. -#}
 {%- set prices = {'close': 'days', 'close_usd': 'prices_usd'} -%}
 {%- set returns = {
@@ -13,9 +20,35 @@
     'high_low_squares', 'open_to_close_squares', 'rogers_satchell_sum', 'yang_zhang_rogers_satchell_sum', 'turnover_usd'
 ] -%}
 -- one row per symbol and two-week window in which it traded; windows move in steps of one week
-with weeks as (
-    select * from {{ ref('int_weeks') }}
-),
+with
+{% if is_incremental() %}
+    changed as (
+        select
+            slices.symbol_id,
+            range_agg(daterange(slices.first_day, slices.last_day + 7)) as window_starts,
+            range_agg(daterange(slices.first_day, slices.last_day + 14)) as weeks
+        from ({{ changed_slices(this, 'window_start') }}) as slices
+        group by slices.symbol_id
+    ),
+
+    weeks as (
+        select week.*
+        from changed
+        cross join lateral unnest(changed.weeks) as stretch (span)
+        cross join lateral (
+            select known.* from {{ ref('int_weeks') }} as known
+            where
+                known.symbol_id = changed.symbol_id
+                and known.week_start >= lower(stretch.span)
+                and known.week_start < upper(stretch.span)
+            order by known.week_start
+        ) as week
+    ),
+{% else %}
+    weeks as (
+        select * from {{ ref('int_weeks') }}
+    ),
+{% endif %}
 
 market_date as (
     select * from {{ ref('stg_market__market_date') }}
@@ -100,4 +133,8 @@ select
     end as fx_variance_share
 from measured
 cross join market_date
+{% if is_incremental() %}
+    inner join changed
+        on measured.symbol_id = changed.symbol_id and changed.window_starts @> measured.window_start
+{% endif %}
 where measured.window_start <= market_date.market_date

@@ -1,11 +1,50 @@
-{{ config(indexes=[{'columns': ['window_end', 'symbol_id'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='follow_changes',
+    unique_key=['symbol_id', 'window_end'],
+    on_schema_change='fail',
+    indexes=[{'columns': ['window_end', 'symbol_id'], 'unique': true}],
+    post_hook="{{ remember_changes(this) }}"
+) }}
 {%- set columns = cumulated_columns() -%}
+{%- set goes_on = is_incremental() -%}
 -- one row per symbol and week from its first complete window to the last: sums up to that week, so that the mean over
 -- any look-back is the difference of two rows. Dense: a week without a window repeats the sums before it.
-with windows as (
-    select * from {{ ref('int_windows') }}
-    where is_complete
-),
+with
+{% if goes_on %}
+    changed as (
+        {{ earliest_changed_ends(this) }}
+    ),
+
+    -- The rows that stay, each symbol's last of them: the new ones go on from there.
+    kept as (
+        select kept_row.*
+        from changed
+        cross join lateral (
+            select known.* from {{ this }} as known
+            where known.symbol_id = changed.symbol_id and known.window_end = changed.window_end - 7
+            order by known.window_end
+        ) as kept_row
+    ),
+
+    windows as (
+        select made.*
+        from changed
+        cross join lateral (
+            select known.* from {{ ref('int_windows') }} as known
+            where
+                known.symbol_id = changed.symbol_id
+                and known.window_start >= changed.window_end - 13
+                and known.is_complete
+            order by known.window_start
+        ) as made
+    ),
+{% else %}
+    windows as (
+        select * from {{ ref('int_windows') }}
+        where is_complete
+    ),
+{% endif %}
 
 -- The last complete week of the market date, also where the newest bars are older: then windows are missing.
 last_week as (
@@ -16,7 +55,19 @@ firsts as (
     select
         symbol_id,
         min(window_end) as window_end
-    from windows
+    from (
+        select
+            symbol_id,
+            window_end
+        from windows
+        {% if goes_on %}
+            union all
+            select
+                symbol_id,
+                window_end + 7 as window_end
+            from kept
+        {% endif %}
+    ) as begins
     group by symbol_id
 ),
 
@@ -37,24 +88,37 @@ select
     weeks.window_end,
     {% for column in columns %}
         {% if is_price_level(column) %}
-            coalesce(sum({{ on_grid('windows.' ~ column) }}) over up_to_week, 0) as {{ column }}_sum,
-            coalesce(sum(windows.{{ column }} - {{ on_grid('windows.' ~ column) }}) over up_to_week, 0)
+            {{ so_far(column ~ '_sum', goes_on) }}coalesce(
+                sum({{ on_grid('windows.' ~ column) }}) over up_to_week, 0
+            ) as {{ column }}_sum,
+            {{ so_far(column ~ '_sum_rest', goes_on) }}coalesce(
+                sum(windows.{{ column }} - {{ on_grid('windows.' ~ column) }}) over up_to_week, 0
+            )
                 as {{ column }}_sum_rest,
         {% else %}
-            coalesce(sum(windows.{{ column }}) over up_to_week, 0) as {{ column }}_sum,
+            {{ so_far(column ~ '_sum', goes_on) }}coalesce(
+                sum(windows.{{ column }}) over up_to_week, 0
+            ) as {{ column }}_sum,
         {% endif %}
     {% endfor %}
     {% for column in columns %}
-        (count(windows.{{ column }}) over up_to_week)::smallint as {{ column }}_windows,
+        (
+            {{ so_far(column ~ '_windows', goes_on) }}count(windows.{{ column }}) over up_to_week
+        )::smallint
+            as {{ column }}_windows,
     {% endfor %}
-    (count(windows.window_end) over up_to_week)::smallint as windows,
+    ({{ so_far('windows', goes_on) }}count(windows.window_end) over up_to_week)::smallint as windows,
     windows.window_end is not null as has_window,
-    lag(windows.window_end is not null, 1, false) over (
-        partition by weeks.symbol_id
-        order by weeks.window_end
-    ) as had_window
+    lag(windows.window_end is not null, 1, {{ 'coalesce(kept.has_window, false)' if goes_on else 'false' }})
+        over (
+            partition by weeks.symbol_id
+            order by weeks.window_end
+        ) as had_window
 from weeks
 left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
+{% if goes_on %}
+    left join kept on weeks.symbol_id = kept.symbol_id
+{% endif %}
 window
     up_to_week as (
         partition by weeks.symbol_id

@@ -1,5 +1,40 @@
-{{ config(indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='follow_changes',
+    unique_key=['symbol_id', 'window_start'],
+    on_schema_change='fail',
+    indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}],
+    post_hook="{{ remember_changes(this) }}"
+) }}
 -- one row per symbol and two-week window in which it traded, the one that has begun included
+{% if is_incremental() %}
+    with changed as (
+        select
+            slices.symbol_id,
+            range_agg(daterange(slices.first_day, slices.last_day + 7)) as window_starts
+        from ({{ changed_slices(this, 'window_start') }}) as slices
+        group by slices.symbol_id
+    ),
+
+    windows as (
+        select made.*
+        from changed
+        cross join lateral unnest(changed.window_starts) as stretch (span)
+        cross join lateral (
+            select known.* from {{ ref('int_windows') }} as known
+            where
+                known.symbol_id = changed.symbol_id
+                and known.window_start >= lower(stretch.span)
+                and known.window_start < upper(stretch.span)
+            order by known.window_start
+        ) as made
+    )
+{% else %}
+    with windows as (
+        select * from {{ ref('int_windows') }}
+    )
+{% endif %}
+
 select
     symbol_id,
     window_start,
@@ -23,4 +58,4 @@ select
     greatest_absolute_move,
     turnover_usd,
     fx_variance_share
-from {{ ref('int_windows') }}
+from windows

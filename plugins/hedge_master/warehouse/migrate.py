@@ -70,7 +70,9 @@ def _ensure_role(connection: Connection, field: str, url: str) -> None:
 
 
 def _grant(connection: Connection, ingest: str, dbt: str, reader: str) -> None:
-    """ingest writes `market`; dbt reads it and owns its own schemas; reader gets `marts` from dbt's publication."""
+    """ingest writes `market`; dbt reads it, lets go of the marks that it has followed, and owns its own schemas; reader
+    gets `marts` from dbt's publication.
+    """
     names = {"ingest": sql.Identifier(ingest), "dbt": sql.Identifier(dbt), "reader": sql.Identifier(reader)}
     with connection.cursor() as cursor:
         cursor.execute("select current_database()")
@@ -84,6 +86,7 @@ def _grant(connection: Connection, ingest: str, dbt: str, reader: str) -> None:
             "grant usage on all sequences in schema market to {ingest}",
             "grant execute on all functions in schema market to {ingest}, {dbt}",
             "grant select on all tables in schema market to {dbt}",
+            "grant delete on market.changed_spans to {dbt}",
         ):
             if statement.startswith("grant maintain") and connection.server_version < 170000:
                 continue  # before 17 only the owner may ANALYZE; autovacuum does it there
