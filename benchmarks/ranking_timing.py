@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from process_cpu import parsed
@@ -38,13 +38,20 @@ class Timing:
 def timed(session: Connection, statements: Iterable[Statement], rounds: int = 1) -> Timing:
     """Asks each statement `rounds` times in turn, from the call to the last row."""
     asked = list(statements)
-    cpu, took = _cpu_seconds(session), []
-    for _ in range(rounds):
-        for statement in asked:
-            began = time.perf_counter()
-            rows(session, statement)
-            took.append(1000 * (time.perf_counter() - began))
-    return Timing(tuple(sorted(took)), 1000 * (_cpu_seconds(session) - cpu) / len(took))
+    return together([answered(session, statement)[1] for _ in range(rounds) for statement in asked])
+
+
+def answered(session: Connection, statement: Statement) -> tuple[list[tuple[Any, ...]], Timing]:
+    """The rows of one ask, and its timing."""
+    cpu, began = _cpu_seconds(session), time.perf_counter()
+    found = rows(session, statement)
+    took = time.perf_counter() - began
+    return found, Timing((1000 * took,), 1000 * (_cpu_seconds(session) - cpu))
+
+
+def together(timings: Sequence[Timing]) -> Timing:
+    took = sorted(each for timing in timings for each in timing.took)
+    return Timing(tuple(took), fmean(timing.cpu for timing in timings))
 
 
 def rows(session: Connection, statement: Statement) -> list[tuple[Any, ...]]:
