@@ -65,6 +65,15 @@ class Broker:
 def warehouse(home: Path) -> Iterator[Warehouse]:
     """A PostgreSQL server with the migrated warehouse, its roles and databases."""
     stack = stack_in(home, HM_POSTGRES_PORT=str(free_ports(1)[0]))
+    with postgres_server(stack) as pid:
+        postgres.ensure_roles_and_databases(stack)
+        migrate(stack.settings)
+        yield Warehouse(stack, pid)
+
+
+@contextmanager
+def postgres_server(stack: Stack, *options: str) -> Iterator[int]:
+    """The stack's PostgreSQL, made where it is not there yet, with `-c` options beside its own; its process id."""
     postgres.prepare(stack)
 
     def answers() -> bool:
@@ -73,10 +82,9 @@ def warehouse(home: Path) -> Iterator[Warehouse]:
         except psycopg2.OperationalError:
             return False
 
-    with running(postgres.server_command(stack), home / "postgres.log", answers, signal.SIGINT) as pid:
-        postgres.ensure_roles_and_databases(stack)
-        migrate(stack.settings)
-        yield Warehouse(stack, pid)
+    command = (*postgres.server_command(stack), *(word for option in options for word in ("-c", option)))
+    with running(command, stack.folders.home / "postgres.log", answers, signal.SIGINT) as pid:
+        yield pid
 
 
 @contextmanager

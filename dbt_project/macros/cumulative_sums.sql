@@ -10,10 +10,10 @@
     {{ return('price' in column) }}
 {%- endmacro %}
 
-{# The part of a value on the grid of 2^-20; the difference to the value is exact too. Up to 2^33 the sum of such parts is
+{# The part of a value on the grid of 2^-10; the difference to the value is exact too. Up to 2^43 the sum of such parts is
    exact: 52 of the 53 binary digits that float8 has. #}
 {% macro on_grid(value) -%}
-    (floor({{ value }} * 1048576) / 1048576)
+    (floor({{ value }} * 1024) / 1024)
 {%- endmacro %}
 
 {# What a column grew by between two rows of fct_cumulative; `earlier` may be a missing row. #}

@@ -1,5 +1,9 @@
 {#- One row per symbol, ranked or left out, for what the dashboard's filters hold: `ranked`. Market, currency and type
     narrow the field before the ranks are given, so a chosen market reads 1, 2, 3...
+    The first list of a column goes into the function; what it does not take (a second list, by a click, or a symbol
+    without a currency) narrows its answer, and the ranks are given anew.
+    `top`, where the dataset has set it: so many rows are enough, and nobody's reason is asked for. The function then
+    cuts before it reads anything wide, unless its answer is narrowed further.
     A score is the value in the unit that people read: percent for the shares, dollars for the dollars.
     where_in doubles each percent sign, for a driver that is not there. -#}
 {%- set look_backs = {
@@ -54,9 +58,26 @@
 {%- set look_back = chosen(look_backs, filter_values('look_back', remove_filter=True), '1 year') -%}
 {%- set measure = chosen(measures, filter_values('measure', remove_filter=True), 'Volatility') -%}
 {%- set scale = 100 if units[measure].startswith('%') else 1 -%}
+{%- set field = namespace(arguments='', conditions='') -%}
+{%- set lists = {'market': 'markets', 'currency': 'currencies', 'type': 'types'} -%}
+{%- for column in ('market', 'currency', 'type') %}
+  {%- for filter in get_filters(column, remove_filter=True) %}
+    {%- if filter.op == 'IN' %}
+      {%- set values = filter.val|where_in|replace('%%', '%') %}
+      {%- if loop.first %}
+        {%- set field.arguments = field.arguments ~ ', ' ~ lists[column] ~ ' => array[' ~ values[1:-1] ~ ']::text[]' %}
+      {%- else %}
+        {%- set field.conditions = field.conditions ~ ' and ' ~ column ~ ' in ' ~ values %}
+      {%- endif %}
+    {%- elif filter.op == 'IS NULL' %}
+      {%- set field.conditions = field.conditions ~ ' and ' ~ column ~ ' is null' %}
+    {%- else %}{{ refused(column, filter.op) }}
+    {%- endif %}
+  {%- endfor %}
+{%- endfor -%}
 with ranked as (
   select
-    case when rank is not null then rank() over (order by rank nulls last) end as rank,
+    {% if field.conditions %}case when rank is not null then rank() over (order by rank nulls last) end{% else %}rank{% endif %} as rank,
     symbol,
     name,
     market,
@@ -74,12 +95,9 @@ with ranked as (
     windows_expected,
     last_bar,
     left_out_reason
-  from marts.ranking(look_back => interval '{{ look_back }}', measure => '{{ measure }}', as_of => null)
-  where true
-    {%- for column in ('market', 'currency', 'type') %}
-    {%- for filter in get_filters(column, remove_filter=True) %}
-    and {{ column }} {% if filter.op == 'IS NULL' %}is null{% elif filter.op == 'IN' %}in {{ filter.val|where_in|replace('%%', '%') }}
-    {%- else %}{{ refused(column, filter.op) }}{% endif %}
-    {%- endfor %}
-    {%- endfor %}
+  from marts.ranking(
+    look_back => interval '{{ look_back }}', measure => '{{ measure }}', as_of => null
+    {{- field.arguments }}{% if top is defined and not field.conditions %}, top => {{ top }}{% endif %}
+  )
+  where true{{ field.conditions }}
 )
