@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)/plugins
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture dbt-docs
+.PHONY: help demo next-day up status down clean setup browser screenshots lint test test-fast fuzz torture bench-numbers dbt-docs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -57,6 +57,11 @@ torture: KILLS ?= 50
 torture: SEED ?= 2020
 torture: setup ## KILLS=50 kills -9 of the stream's processes; what is left must be what a run without kills leaves
 	@PYTHONPATH=plugins:spark_jobs:tests:tests/torture $(BIN)/python tests/torture/torture_run.py --kills $(KILLS) --seed $(SEED)
+
+bench-numbers: setup ## what the windows and the ranking cost, a line a figure with pass or FAIL (QUICK=1: 10 minutes)
+	@missed=0; for each in windows ranking; do \
+		$(BIN)/python benchmarks/$$each.py $(if $(QUICK),--quick) || missed=1; \
+	done; exit $$missed
 
 # No server is asked, so the page has all but the tables' types; of the connection nothing is used, but it must be complete.
 dbt-docs: export DBT_HOST = nowhere
