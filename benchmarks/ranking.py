@@ -1,7 +1,7 @@
 """How fast the ranking answers: `.venv/bin/python benchmarks/ranking.py [--quick]`.
 
 Starts a PostgreSQL of its own in a temporary folder, makes the tables and functions by the real dbt models, fills them
-with drawn windows of 80,000 symbols and 1,043 weeks (35 GB; --quick: 8,000 symbols, under 5 minutes), and asks 20
+with drawn windows of 80,000 symbols and 1,043 weeks (33 GB, 8 minutes; --quick: 8,000 symbols, 3 minutes), and asks 20
 questions. Exit code 1 where a figure misses its limit. See docs/benchmarks.md.
 """
 
