@@ -43,6 +43,8 @@ AS_WRITTEN = {"allowSingleQuotes": "false"}  # Spark reads more than JSON unless
 # What is said of a message, in the first of its rows, and of a refused row, is one column of JSON each: nearly all rows
 # have neither, and each empty column costs them a few bytes and calls on the way through Arrow and COPY.
 HEAD = ("bytes", "payload_hash", "known_rows", "symbol", "requested_at", "market_time", "market_date")
+# What each row has of its message, from the message to the bar.
+OF_THE_MESSAGE = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol")
 TO_THE_MICROSECOND = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 # The order and types of the staging tables' columns.
 STAGED = T.StructType(
@@ -170,17 +172,19 @@ def _repeated_days() -> Column:
 
 @cache
 def _exploded() -> tuple[Column, ...]:
-    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol", "repeated_days")
     # From the last to the first, which is the oldest: so stored, the index of prices stays dense without a sort.
     bars_of_message = F.reverse(F.map_entries(F.coalesce("series", "series_bar_by_bar")))
-    return (*map(F.col, kept), F.posexplode_outer(bars_of_message).alias("at", "entry"))
+    return (
+        *map(F.col, OF_THE_MESSAGE),
+        F.col("repeated_days"),
+        F.posexplode_outer(bars_of_message).alias("at", "entry"),
+    )
 
 
 @cache
 def _bar_columns() -> tuple[Column, ...]:
-    kept = ("partition", "kafka_offset", *HEAD, "body", "is_json", "is_notice", "payload_symbol")
     return (
-        *map(F.col, kept),
+        *map(F.col, OF_THE_MESSAGE),
         F.col("entry.key").alias("day_text"),
         F.col("entry.value").alias("bar"),
         (F.coalesce("at", F.lit(0)) == 0).alias("is_head"),
