@@ -21,8 +21,6 @@ pytestmark = pytest.mark.warehouse
 
 HORIZONS, LONGEST_CONE = (10, 20, 60, 120, 250), 1250
 RELATIVE_ERROR = 1e-9
-# Means that are 1e8 or 1e9 times the deviation of each window cost more digits (see test_models_and_oracles.py).
-ROUNDED_MORE = {"NUMACC4", "NOISE"}
 Windows = dict[str, dict[date, Window]]
 
 
@@ -70,8 +68,7 @@ def test_influence_is_that_of_the_plain_means(
     for symbol, windows in by_oracle.items():
         values = {window.end: of_window(window) for window in windows.values() if window.is_complete(MARKET_DATE)}
         expected = of_symbol(values, starts_on, as_of, half_months)
-        error = 3e-7 if symbol in ROUNDED_MORE and measure == "price_deviation" else RELATIVE_ERROR
-        assert found[symbol] == (None if expected is None else pytest.approx(expected, rel=error)), symbol
+        assert found[symbol] == (None if expected is None else pytest.approx(expected, rel=RELATIVE_ERROR)), symbol
         compared += expected is not None
     assert compared > 3
 
