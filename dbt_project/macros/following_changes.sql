@@ -107,6 +107,18 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# A query: symbol_id and the slices of that grain as ranges of days that do not overlap, under the names given: name -> how
+   many days behind its first day the last step of a slice ends. #}
+{% macro changed_ranges(relation, grain, names) -%}
+        select
+            slices.symbol_id,
+            {%- for name, days in names.items() %}
+            range_agg(daterange(slices.first_day, slices.last_day + {{ days }})) as {{ name }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from ({{ changed_slices(relation, grain) }}) as slices
+        group by slices.symbol_id
+{%- endmacro %}
+
 {# A query: symbol_id, window_end. From which complete window on a symbol's cumulative rows have to be made anew: the
    first that holds a changed week, or the first that has become complete since. #}
 {% macro earliest_changed_ends(relation) -%}

@@ -15,11 +15,7 @@
 {% endif %}
 {% if is_incremental() %}
     with changed as (
-        select
-            slices.symbol_id,
-            range_agg(daterange(slices.first_day, slices.last_day + 7)) as weeks
-        from ({{ changed_slices(this, 'week_start') }}) as slices
-        group by slices.symbol_id
+        {{ changed_ranges(this, 'week_start', {'weeks': 7}) }}
     ),
 
     -- Twice, since each is looked up along the key.

@@ -23,12 +23,7 @@
 with
 {% if is_incremental() %}
     changed as (
-        select
-            slices.symbol_id,
-            range_agg(daterange(slices.first_day, slices.last_day + 7)) as window_starts,
-            range_agg(daterange(slices.first_day, slices.last_day + 14)) as weeks
-        from ({{ changed_slices(this, 'window_start') }}) as slices
-        group by slices.symbol_id
+        {{ changed_ranges(this, 'window_start', {'window_starts': 7, 'weeks': 14}) }}
     ),
 
     weeks as (

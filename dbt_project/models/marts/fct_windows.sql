@@ -9,11 +9,7 @@
 -- one row per symbol and two-week window in which it traded, the one that has begun included
 {% if is_incremental() %}
     with changed as (
-        select
-            slices.symbol_id,
-            range_agg(daterange(slices.first_day, slices.last_day + 7)) as window_starts
-        from ({{ changed_slices(this, 'window_start') }}) as slices
-        group by slices.symbol_id
+        {{ changed_ranges(this, 'window_start', {'window_starts': 7}) }}
     ),
 
     windows as (
