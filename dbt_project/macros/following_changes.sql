@@ -207,7 +207,7 @@ $remember$
             from pg_class as tables
             where tables.oid in (
                 {% for name in [
-                    'intermediate.int_sessions', 'intermediate.int_weeks', 'intermediate.int_windows',
+                    'intermediate.int_sessions', 'intermediate.int_weeks',
                     'marts.fct_windows', 'marts.fct_cumulative',
                     'marts_candidate.fct_windows', 'marts_candidate.fct_cumulative'
                 ] -%}

@@ -100,7 +100,7 @@ def test_the_warehouse_itself_refuses_an_unknown_measure(published: Connection) 
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(published: Connection) -> None:
-    for table in ("market.prices", "intermediate.int_windows", "marts_candidate.fct_windows"):
+    for table in ("market.prices", "intermediate.int_weeks", "marts_candidate.fct_windows"):
         with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedTable)):
             ask(published, f"select * from {table} limit 1")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):

@@ -20,7 +20,6 @@ WINDOWS = ["+fct_windows", "+fct_cumulative"]  # the models of the windows, and 
 TABLES = {
     "intermediate.int_sessions": ("market", "day"),
     "intermediate.int_weeks": ("symbol_id", "week_start"),
-    "intermediate.int_windows": ("symbol_id", "window_start"),
     "marts_candidate.fct_windows": ("symbol_id", "window_start"),
     "marts_candidate.fct_cumulative": ("symbol_id", "window_end"),
 }

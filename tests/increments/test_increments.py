@@ -6,7 +6,7 @@ from built_models import Models, assert_alike
 from changing_market import CHANGES
 
 CHAIN = (
-    *("+int_changed_weeks", "int_sessions", "int_split_factors", "int_weeks", "int_windows"),
+    *("+int_changed_weeks", "int_sessions", "int_split_factors", "int_weeks"),
     *("fct_windows", "fct_cumulative"),
 )
 

@@ -7,8 +7,8 @@
     post_hook="{{ remember_spans(this) }}"
 ) }}
 -- one row per build, symbol and run of weeks of which something has changed since the build before, and one per build
--- and session that is new in its market: the log that int_sessions, int_weeks, int_windows, fct_windows and
--- fct_cumulative follow. Empty when it begins: then all of them are made whole.
+-- and session that is new in its market: the log that int_sessions, int_weeks, fct_windows and fct_cumulative
+-- follow. Empty when it begins: then all of them are made whole.
 {% if is_incremental() %}
     {%- set seen = changes_seen(this) -%}
     with spans as (
@@ -16,15 +16,16 @@
         where change_id > {{ seen.span }}
     ),
 
-    symbols as (
+    -- Looked up along their keys, each time: a CTE that is named twice would else be read whole.
+    symbols as not materialized (
         select * from {{ ref('stg_market__symbols') }}
     ),
 
-    prices as (
+    prices as not materialized (
         select * from {{ ref('stg_market__prices') }}
     ),
 
-    prices_before as (
+    prices_before as not materialized (
         select * from {{ ref('stg_market__prices') }}
     ),
 
@@ -37,7 +38,7 @@
         select * from intermediate.int_split_factors
     ),
 
-    sessions as (
+    sessions as not materialized (
         select * from intermediate.int_sessions
     ),
 
@@ -97,7 +98,7 @@
         ) as last_bar
     ),
 
-    new_sessions as (
+    traded as (
         select distinct
             symbols.market,
             bar.day
@@ -113,9 +114,13 @@
                     and prices.day < upper(stretch.span)
                 order by prices.day
             ) as bar
+    ),
+
+    new_sessions as (
+        select traded.* from traded
         where not exists (
             select 1 from sessions
-            where symbols.market = sessions.market and bar.day = sessions.day
+            where traded.market = sessions.market and traded.day = sessions.day
         )
     ),
 

@@ -31,7 +31,7 @@ with
         select made.*
         from changed
         cross join lateral (
-            select known.* from {{ ref('int_windows') }} as known
+            select known.* from {{ ref('fct_windows') }} as known
             where
                 known.symbol_id = changed.symbol_id
                 and known.window_start >= changed.window_end - 13
@@ -41,7 +41,7 @@ with
     ),
 {% else %}
     windows as (
-        select * from {{ ref('int_windows') }}
+        select * from {{ ref('fct_windows') }}
         where is_complete
     ),
 {% endif %}
