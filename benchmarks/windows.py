@@ -52,7 +52,7 @@ class Benchmark:
         """Stores the histories of `new`; how many rows there are then."""
         self.market.store(new)
         with self.admin.cursor() as cursor:
-            cursor.execute("vacuum (analyze) market.prices")
+            cursor.execute("vacuum (analyze) market.prices, market.symbols, market.splits")
             cursor.execute("select count(*) from market.prices")
             (rows,) = cursor.fetchone() or (0,)
         say(f"{rows:,} rows are stored")

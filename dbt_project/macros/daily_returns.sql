@@ -5,7 +5,7 @@ adjusted as (
     select
         prices.symbol_id,
         prices.day,
-        sessions.session_number,
+        {{ week_start('prices.day') }} as week_start,
         prices.open / coalesce(split_factors.factor, 1) as open,
         prices.high / coalesce(split_factors.factor, 1) as high,
         prices.low / coalesce(split_factors.factor, 1) as low,
@@ -14,8 +14,6 @@ adjusted as (
         -- As delivered: what a split does to the price it undoes in the volume.
         prices.close_usd * prices.volume as turnover_usd
     from prices
-    inner join symbols on prices.symbol_id = symbols.symbol_id
-    inner join sessions on symbols.market = sessions.market and prices.day = sessions.day
     left join split_factors
         on
             prices.symbol_id = split_factors.symbol_id
@@ -27,34 +25,56 @@ adjusted as (
 paired as (
     select
         *,
+        lag(day) over by_day as day_before,
         lag(close) over by_day as close_before,
         lag(close_usd) over by_day as close_usd_before,
-        (session_number - lag(session_number) over by_day - 1)::integer as missed_sessions
+        low > 0 and low <= least(open, close) and greatest(open, close) <= high as is_consistent
     from adjusted
-    window by_day as (partition by symbol_id order by day)
+    -- By day. The week before it changes nothing, and lets int_weeks group the rows as they come.
+    window by_day as (partition by symbol_id order by week_start, day)
+),
+
+-- The sessions between two days are no more than the days: only few pairs have to be looked up.
+gapped as (
+    select
+        *,
+        coalesce(
+            case
+                when day - day_before > {{ var('most_missed_sessions') }} + 1
+                    then (
+                        select later.session_number - earlier.session_number - 1
+                        from symbols
+                        inner join sessions as later on symbols.market = later.market
+                        inner join sessions as earlier on symbols.market = earlier.market
+                        where
+                            symbols.symbol_id = paired.symbol_id
+                            and later.day = paired.day
+                            and earlier.day = paired.day_before
+                    ) > {{ var('most_missed_sessions') }}
+            end,
+            false
+        ) as is_after_gap
+    from paired
 ),
 
 daily_returns as (
     select
         symbol_id,
         day,
+        week_start,
         open,
         high,
         low,
         close,
         close_usd,
         turnover_usd,
+        day_before,
         close_before,
         -- A return over a longer gap is many days' move in one: it is shown, and left out of every measure.
-        case
-            when missed_sessions <= {{ var('most_missed_sessions') }} then ln(close / close_before)
-        end as log_return,
-        case
-            when missed_sessions <= {{ var('most_missed_sessions') }} then ln(close_usd / close_usd_before)
-        end as log_return_usd,
-        missed_sessions,
-        coalesce(missed_sessions > {{ var('most_missed_sessions') }}, false) as is_after_gap,
-        low > 0 and low <= least(open, close) and greatest(open, close) <= high as is_consistent
-    from paired
+        case when not is_after_gap then ln(close / close_before) end as log_return,
+        case when not is_after_gap then ln(close_usd / close_usd_before) end as log_return_usd,
+        is_after_gap,
+        is_consistent
+    from gapped
 )
 {%- endmacro %}

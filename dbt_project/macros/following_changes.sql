@@ -168,6 +168,17 @@ end
 $remember$
 {%- endmacro %}
 
+{# A table that was just made has no statistics, and the models behind it do not wait for autovacuum. #}
+{% macro analyze_when_new(relation) -%}
+do $analyze$
+begin
+    if (select reltuples < 0 from pg_class where oid = to_regclass('{{ relation }}')) then
+        analyze {{ relation }};
+    end if;
+end
+$analyze$
+{%- endmacro %}
+
 {# The log's own memory: `span` is the last mark of the stream that it holds, as its rows say. A log that begins holds
    none, and what it has not read is read by those who are made whole after it. #}
 {% macro remember_spans(relation) -%}

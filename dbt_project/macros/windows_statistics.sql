@@ -4,10 +4,28 @@
 {%- endmacro %}
 
 {# Sum of squared deviations from the mean (m2) of a group's values, of which `count` are not null. Never from sums of
-   squares, which lose all digits where the mean is large; for the same reason a price comes as its difference from an
-   anchor near it, such as the week's lowest. #}
+   squares, which lose all digits where the mean is large. For values near 0, as returns are; prices come in parts. #}
 {% macro group_m2(value, count) -%}
     coalesce(var_pop({{ value }}) * {{ count }}, 0)
+{%- endmacro %}
+
+{# The first 26 of the 53 binary digits of a number, as a number; what is left is exact too: Veltkamp's way, in Dekker,
+   Numerische Mathematik 18 (1971) 224, with 2^27 + 1. A price comes as these two parts, so that sums of a few of the
+   first are exact, and those of the rest nearly so: means differ by what they differ by, however large they are. #}
+{% macro leading_digits(value) -%}
+    ({{ value }} * 134217729 - ({{ value }} * 134217729 - {{ value }}))
+{%- endmacro %}
+
+{# Sum of squared deviations from the mean of values that come as two parts. Below 0 only by rounding. #}
+{% macro group_m2_of_parts(head, rest) -%}
+    greatest(
+        regr_sxx({{ rest }}, {{ head }}) + 2 * regr_sxy({{ rest }}, {{ head }}) + regr_syy({{ rest }}, {{ head }}), 0
+    )
+{%- endmacro %}
+
+{# The second group's mean less the first's, from the sums of both parts. #}
+{% macro difference_of_means(n1, sum1, rest1, n2, sum2, rest2) -%}
+    ((({{ sum2 }} * {{ n1 }} - {{ sum1 }} * {{ n2 }}) + ({{ rest2 }} * {{ n1 }} - {{ rest1 }} * {{ n2 }})) / ({{ n1 }} * {{ n2 }}))
 {%- endmacro %}
 
 {# Two groups are merged exactly: Chan, Golub, LeVeque, American Statistician 37 (1983) 242. `difference` is that of their
@@ -18,16 +36,6 @@
         coalesce({{ m2_1 }}, 0) + coalesce({{ m2_2 }}, 0)
         + coalesce({{ difference }} ^ 2 * {{ n1 }} * {{ n2 }} / ({{ n1 }} + {{ n2 }}), 0)
     )
-{%- endmacro %}
-
-{# Means of differences from anchors: the anchors are as near to each other as the values. #}
-{% macro anchored_difference(anchor1, mean1, anchor2, mean2) -%}
-    (({{ anchor2 }} - {{ anchor1 }}) + ({{ mean2 }} - {{ mean1 }}))
-{%- endmacro %}
-
-{# The mean of both as a difference from the first group's anchor, or from the second's where the first has no value. #}
-{% macro merged_mean(n1, mean1, n2, mean2, difference) -%}
-    coalesce({{ mean1 }} + coalesce({{ difference }} * {{ n2 }} / ({{ n1 }} + {{ n2 }}), 0), {{ mean2 }})
 {%- endmacro %}
 
 {% macro merged_count(n1, n2) -%}

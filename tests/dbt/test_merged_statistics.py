@@ -1,7 +1,7 @@
 """The models' arithmetic on numbers made to break it, run by PostgreSQL: NIST's NumAcc1 to 4, and noise on a million.
 
-Each week's anchor, mean and sum of squared deviations are taken as int_weeks takes those of closes; the macros' text,
-as dbt puts it into the models, takes and merges them.
+Each week's sums in two parts and sum of squared deviations are taken as int_weeks takes those of closes; the macros'
+text, as dbt puts it into the models, takes and merges them.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def weeks(macros: Any) -> str:
     """A query: each week's statistics of the values that come with it."""
     return f"""
         select
-            week, count(*)::integer as n, min(anchor) as anchor, avg(value - anchor) as mean,
-            {macros.group_m2("value - anchor", "count(*)")} as m2
+            week, count(*)::integer as n, sum(head) as head, sum(value - head) as rest,
+            {macros.group_m2_of_parts("head", "value - head")} as m2
         from (
-            select week, value, min(value) over (partition by week) as anchor
+            select week, value, {macros.leading_digits("value")} as head
             from unnest(%(values)s::float8[]) with ordinality as numbers (value, position),
                 lateral (select (position - 1) / %(days)s) as in_week (week)
-        ) as anchored
+        ) as parts
         group by week
     """
 
@@ -56,10 +56,11 @@ def weeks(macros: Any) -> str:
 @pytest.fixture(scope="module")
 def merged(macros: Any) -> str:
     """A select list: the statistics of `merged` and `weeks` together."""
-    difference = macros.anchored_difference("merged.anchor", "merged.mean", "weeks.anchor", "weeks.mean")
-    mean = macros.merged_mean("merged.n", "merged.mean", "weeks.n", "weeks.mean", difference)
+    difference = macros.difference_of_means(
+        "merged.n", "merged.head", "merged.rest", "weeks.n", "weeks.head", "weeks.rest"
+    )
     m2 = macros.merged_m2("merged.n", "merged.m2", "weeks.n", "weeks.m2", difference)
-    return f"merged.n + weeks.n as n, merged.anchor, {mean} as mean, {m2} as m2"
+    return f"merged.n + weeks.n as n, merged.head + weeks.head as head, merged.rest + weeks.rest as rest, {m2} as m2"
 
 
 def all_in_turn(
@@ -69,11 +70,11 @@ def all_in_turn(
     query = f"""
         with recursive weeks as ({weeks}),
         merged as (
-            select week, n, anchor, mean, m2 from weeks where week = 0
+            select week, n, head, rest, m2 from weeks where week = 0
             union all
             select weeks.week, {merged} from merged inner join weeks on weeks.week = merged.week + 1
         )
-        select anchor + mean, sqrt(m2 / nullif(n - 1, 0)) from merged order by week desc limit 1
+        select (head + rest) / n, sqrt(m2 / nullif(n - 1, 0)) from merged order by week desc limit 1
     """
     ((mean, deviation),) = rows_of(connection, query, values, days)
     return mean, deviation
@@ -88,7 +89,7 @@ def two_by_two(
         windows as (
             select weeks.week, {merged} from weeks as merged inner join weeks on weeks.week = merged.week + 1
         )
-        select anchor + mean, sqrt(m2 / (n - 1)) from windows order by week
+        select (head + rest) / n, sqrt(m2 / (n - 1)) from windows order by week
     """
     return rows_of(connection, query, values, days)
 
@@ -103,8 +104,8 @@ def windows_of(values: Sequence[float], days: int) -> list[Sequence[float]]:
     return [values[start : start + 2 * days] for start in range(0, len(values) - days, days)]
 
 
-# Differences from an anchor near them are exact, so that no digit is lost that the stored numbers have: what is left is
-# the rounding of a handful of small sums, and in turn of up to 1001 of them.
+# Sums of leading digits are exact, so that no digit is lost that the stored numbers have: what is left is the rounding of
+# a handful of small sums, and in turn of up to 1001 of them.
 LOST_IN_A_WINDOW, LOST_IN_TURN = 2e-15, 2e-13
 
 

@@ -9,7 +9,8 @@ symbols as (
     select * from {{ ref('stg_market__symbols') }}
 ),
 
-sessions as (
+-- Looked up for a few rows: named twice, it would else be copied whole.
+sessions as not materialized (
     select * from {{ ref('int_sessions') }}
 ),
 
@@ -20,3 +21,5 @@ split_factors as (
 {{ daily_returns() }}
 
 select * from daily_returns
+-- As they come: without it int_weeks would not know, and sort them again.
+order by symbol_id, week_start, day

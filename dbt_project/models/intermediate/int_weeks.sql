@@ -4,8 +4,11 @@
     unique_key=['symbol_id', 'week_start'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'week_start'], 'unique': true}],
-    post_hook="{{ remember_changes(this) }}"
+    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this) }}"]
 ) }}
+{%- set rogers_satchell -%}
+    open_to_high * (open_to_high - open_to_close) + open_to_low * (open_to_low - open_to_close)
+{%- endset -%}
 -- one row per symbol and ISO week in which it traded: what the measures of a window are merged from
 -- A row needs the week's rows of int_daily_returns and nothing else.
 {% if not execute %}
@@ -59,7 +62,7 @@
         select * from {{ ref('stg_market__symbols') }}
     ),
 
-    sessions as (
+    sessions as not materialized (
         select * from {{ ref('int_sessions') }}
     ),
 
@@ -70,18 +73,13 @@
     {{ daily_returns() }},
 
     returns as (
-        select
-            daily_returns.*,
-            {{ week_start('daily_returns.day') }} as week_start
+        select daily_returns.*
         from daily_returns
         inner join changed on daily_returns.symbol_id = changed.symbol_id and changed.weeks @> daily_returns.day
     ),
 {% else %}
     with returns as (
-        select
-            *,
-            {{ week_start('day') }} as week_start
-        from {{ ref('int_daily_returns') }}
+        select * from {{ ref('int_daily_returns') }}
     ),
 {% endif %}
 
@@ -90,59 +88,55 @@ terms as (
         symbol_id,
         week_start,
         close,
+        {{ leading_digits('close') }} as close_head,
         close_usd,
+        {{ leading_digits('close_usd') }} as close_usd_head,
         log_return,
         log_return_usd,
         turnover_usd,
-        case when is_consistent then ln(high / low) end as high_low,
+        case when is_consistent then ln(high / open) end as open_to_high,
+        case when is_consistent then ln(low / open) end as open_to_low,
         case when is_consistent then ln(close / open) end as open_to_close,
-        case
-            when is_consistent then ln(high / close) * ln(high / open) + ln(low / close) * ln(low / open)
-        end as rogers_satchell,
         -- Where there is no return, the open has none either: the bar is left out of Yang-Zhang whole.
-        case when is_consistent and log_return is not null then ln(open / close_before) end as overnight,
-        min(close) over the_week as close_anchor,
-        min(close_usd) over the_week as close_usd_anchor
+        case when is_consistent and not is_after_gap then ln(open / close_before) end as overnight
     from returns
-    window
-        the_week as (
-            partition by symbol_id, week_start
-            rows between unbounded preceding and unbounded following
-        )
+    order by symbol_id, week_start
+    -- Keeps Postgres from taking each logarithm once for each sum that it is in.
+    offset 0
 )
 
 select
     symbol_id,
     week_start,
-    min(close_anchor) as close_anchor,
-    avg(close - close_anchor) as close_mean,
-    {{ group_m2('close - close_anchor', 'count(*)') }} as close_m2,
-    min(close_usd_anchor) as close_usd_anchor,
-    avg(close_usd - close_usd_anchor) as close_usd_mean,
-    {{ group_m2('close_usd - close_usd_anchor', 'count(close_usd)') }} as close_usd_m2,
+    sum(close_head) as close_sum,
+    sum(close - close_head) as close_sum_rest,
+    {{ group_m2_of_parts('close_head', 'close - close_head') }} as close_m2,
+    sum(close_usd_head) as close_usd_sum,
+    sum(close_usd - close_usd_head) as close_usd_sum_rest,
+    {{ group_m2_of_parts('close_usd_head', 'close_usd - close_usd_head') }} as close_usd_m2,
     avg(log_return) as return_mean,
     {{ group_m2('log_return', 'count(log_return)') }} as return_m2,
-    avg(log_return_usd) as return_usd_mean,
-    {{ group_m2('log_return_usd', 'count(log_return_usd)') }} as return_usd_m2,
+    -- One pass for both: regr_ takes the rows in which neither is null. Every return in USD has a local one.
+    regr_avgy(log_return_usd, log_return) as return_usd_mean,
+    coalesce(regr_syy(log_return_usd, log_return), 0) as return_usd_m2,
     -- The local returns of the days that have one in USD, for the share of FX.
-    avg(case when log_return_usd is not null then log_return end) as return_beside_usd_mean,
-    {{ group_m2('case when log_return_usd is not null then log_return end', 'count(log_return_usd)') }}
-        as return_beside_usd_m2,
+    regr_avgx(log_return_usd, log_return) as return_beside_usd_mean,
+    coalesce(regr_sxx(log_return_usd, log_return), 0) as return_beside_usd_m2,
     max(abs(log_return)) as greatest_absolute_move,
     sum(turnover_usd) as turnover_usd,
-    sum(high_low * high_low) as high_low_squares,
+    sum((open_to_high - open_to_low) * (open_to_high - open_to_low)) as high_low_squares,
     sum(open_to_close * open_to_close) as open_to_close_squares,
-    sum(rogers_satchell) as rogers_satchell_sum,
-    avg(overnight) as overnight_mean,
-    {{ group_m2('overnight', 'count(overnight)') }} as overnight_m2,
-    avg(case when overnight is not null then open_to_close end) as open_to_close_mean,
-    {{ group_m2('case when overnight is not null then open_to_close end', 'count(overnight)') }} as open_to_close_m2,
-    sum(case when overnight is not null then rogers_satchell end) as yang_zhang_rogers_satchell_sum,
+    sum({{ rogers_satchell }}) as rogers_satchell_sum,
+    regr_avgy(overnight, open_to_close) as overnight_mean,
+    coalesce(regr_syy(overnight, open_to_close), 0) as overnight_m2,
+    regr_avgx(overnight, open_to_close) as open_to_close_mean,
+    coalesce(regr_sxx(overnight, open_to_close), 0) as open_to_close_m2,
+    sum({{ rogers_satchell }}) filter (where overnight is not null) as yang_zhang_rogers_satchell_sum,
     count(*)::integer as days,
-    count(close_usd)::integer as prices_usd,
+    regr_count(close_usd - close_usd_head, close_usd_head)::integer as prices_usd,
     count(log_return)::integer as returns,
-    count(log_return_usd)::integer as returns_usd,
-    count(high_low)::integer as bars,
-    count(overnight)::integer as yang_zhang_bars
+    regr_count(log_return_usd, log_return)::integer as returns_usd,
+    count(open_to_close)::integer as bars,
+    regr_count(overnight, open_to_close)::integer as yang_zhang_bars
 from terms
 group by symbol_id, week_start

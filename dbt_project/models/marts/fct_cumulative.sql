@@ -40,7 +40,8 @@ with
         ) as made
     ),
 {% else %}
-    windows as (
+    -- Not materialized: named twice, it would else be copied whole.
+    windows as not materialized (
         select * from {{ ref('fct_windows') }}
         where is_complete
     ),
@@ -110,10 +111,7 @@ select
     ({{ so_far('windows', goes_on) }}count(windows.window_end) over up_to_week)::smallint as windows,
     windows.window_end is not null as has_window,
     lag(windows.window_end is not null, 1, {{ 'coalesce(kept.has_window, false)' if goes_on else 'false' }})
-        over (
-            partition by weeks.symbol_id
-            order by weeks.window_end
-        ) as had_window
+        over up_to_week as had_window
 from weeks
 left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
 {% if goes_on %}

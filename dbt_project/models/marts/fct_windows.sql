@@ -4,7 +4,7 @@
     unique_key=['symbol_id', 'window_start'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}],
-    post_hook="{{ remember_changes(this) }}"
+    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this) }}"]
 ) }}
 {#- Series of int_weeks -> the count of its values. -#}
 {%- set prices = {'close': 'days', 'close_usd': 'prices_usd'} -%}
@@ -41,7 +41,8 @@ with
         ) as week
     ),
 {% else %}
-    weeks as (
+    -- Not materialized: named twice, it would else be copied whole.
+    weeks as not materialized (
         select * from {{ ref('int_weeks') }}
     ),
 {% endif %}
@@ -56,13 +57,14 @@ merged as (
         coalesce(one.symbol_id, two.symbol_id) as symbol_id,
         coalesce(one.week_start, two.week_start - 7) as window_start,
         {% for series, n in prices.items() %}
-            {% set difference = anchored_difference(
-                'one.' ~ series ~ '_anchor', 'one.' ~ series ~ '_mean',
-                'two.' ~ series ~ '_anchor', 'two.' ~ series ~ '_mean'
+            {% set difference = difference_of_means(
+                'one.' ~ n, 'one.' ~ series ~ '_sum', 'one.' ~ series ~ '_sum_rest',
+                'two.' ~ n, 'two.' ~ series ~ '_sum', 'two.' ~ series ~ '_sum_rest'
             ) %}
-            coalesce(one.{{ series }}_anchor, two.{{ series }}_anchor) + {{ merged_mean(
-                'one.' ~ n, 'one.' ~ series ~ '_mean', 'two.' ~ n, 'two.' ~ series ~ '_mean', difference
-            ) }} as {{ series }}_mean,
+            (
+                {{ merged_sum('one.' ~ series ~ '_sum', 'two.' ~ series ~ '_sum') }}
+                + {{ merged_sum('one.' ~ series ~ '_sum_rest', 'two.' ~ series ~ '_sum_rest') }}
+            ) / nullif({{ merged_count('one.' ~ n, 'two.' ~ n) }}, 0) as {{ series }}_mean,
             {{ merged_m2('one.' ~ n, 'one.' ~ series ~ '_m2', 'two.' ~ n, 'two.' ~ series ~ '_m2', difference) }}
                 as {{ series }}_m2,
         {% endfor %}
@@ -80,6 +82,8 @@ merged as (
         greatest(one.greatest_absolute_move, two.greatest_absolute_move) as greatest_absolute_move
     from weeks as one
     full join weeks as two on one.symbol_id = two.symbol_id and one.week_start + 7 = two.week_start
+    -- Keeps Postgres from merging each sum again for each measure that it is in.
+    offset 0  -- noqa: AM09
 ),
 
 measured as (
