@@ -104,8 +104,8 @@ def windows_of(values: Sequence[float], days: int) -> list[Sequence[float]]:
     return [values[start : start + 2 * days] for start in range(0, len(values) - days, days)]
 
 
-# Sums of leading digits are exact, so that no digit is lost that the stored numbers have: what is left is the rounding of
-# a handful of small sums, and in turn of up to 1001 of them.
+# Sums of leading digits are exact, so that no digit is lost that the stored numbers have: what is left is the rounding
+# of a handful of small sums, and in turn of up to 1001 of them.
 LOST_IN_A_WINDOW, LOST_IN_TURN = 2e-15, 2e-13
 
 
