@@ -41,9 +41,12 @@ with
         ) as week
     ),
 {% else %}
-    -- Not materialized: named twice, it would else be copied whole.
+    -- Not materialized: named twice, it would else be copied whole. In its order, in which the windows are stored then:
+    -- a hash join is dearer, and scatters the windows of a symbol.
     weeks as not materialized (
         select * from {{ ref('int_weeks') }}
+        order by symbol_id, week_start
+        offset 0
     ),
 {% endif %}
 
