@@ -33,7 +33,7 @@ from hedge_master.local_stack import postgres
 QUICK_SYMBOLS, SYMBOLS = 200, 2_000
 # Symbols of the smaller table that the increment is measured on too: 1M rows, or a tenth where there are not so many.
 FEW_SYMBOLS, FEW_SHARE = 200, 10
-FEW_DAYS = 2
+FEW_DAYS = 4  # to the Friday
 SCANNED_WEEKS = range(100, WEEKS, 200)  # windows of the 2020 way that are measured
 PEER_WORKS = {Work.DUCKDB: "duckdb", Work.POLARS: "polars"}
 

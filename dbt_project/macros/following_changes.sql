@@ -168,12 +168,13 @@ end
 $remember$
 {%- endmacro %}
 
-{# A table that was just made has no statistics, and the models behind it do not wait for autovacuum. #}
-{% macro analyze_when_new(relation) -%}
+{# A table that was just made has no statistics, and the models behind it do not wait for autovacuum, which looks at the
+   other columns in its time. #}
+{% macro analyze_when_new(relation, key) -%}
 do $analyze$
 begin
     if (select reltuples < 0 from pg_class where oid = to_regclass('{{ relation }}')) then
-        analyze {{ relation }};
+        analyze {{ relation }} ({{ key | join(", ") }});
     end if;
 end
 $analyze$

@@ -4,7 +4,7 @@
     unique_key=['market', 'day'],
     on_schema_change='fail',
     indexes=[{'columns': ['market', 'day'], 'unique': true}],
-    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this) }}"]
+    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['market', 'day']) }}"]
 ) }}
 -- one row per market and day on which any of its symbols traded, numbered
 with

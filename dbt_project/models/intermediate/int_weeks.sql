@@ -4,7 +4,7 @@
     unique_key=['symbol_id', 'week_start'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'week_start'], 'unique': true}],
-    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this) }}"]
+    post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['symbol_id', 'week_start']) }}"]
 ) }}
 {%- set rogers_satchell -%}
     open_to_high * (open_to_high - open_to_close) + open_to_low * (open_to_low - open_to_close)
