@@ -99,8 +99,8 @@ class Result:
 def measured(benchmark: Benchmark, symbols: int) -> Result:
     every, few = range(symbols), range(min(FEW_SYMBOLS, symbols // FEW_SHARE))
     benchmark.market.begin(symbols)
-    rows = benchmark.stored(few)
     works = {Work.START: benchmark.models.start()}
+    rows = benchmark.stored(few)
     benchmark.models.whole()
     small = Size(rows, len(few), *benchmark.days(few, few))
     benchmark.market.forget_days()

@@ -26,7 +26,7 @@ class Work(StrEnum):
     COPY = "binary COPY of the bars, no key"
     SQL = "SQL alone, two measures"
     MODELS = "dbt models, whole"
-    START = "  of that dbt's own start"
+    START = "  of that a build of no bars"
     DUCKDB = "DuckDB, two measures"
     POLARS = "Polars, two measures"
     SCANS = "2020: a scan a window, extrapolated"
@@ -54,7 +54,9 @@ def figures(works: Mapping[Work, Spent], small: Size, large: Size, stored: Mappi
     grown = f"{large.rows / 1e6:.1f}M rows stored over {small.rows / 1e6:.1f}M"
     return [
         Figure("SQL alone over COPY", works[Work.SQL].postgres / copy, "at most", TIMES_COPY_SQL, "x"),
-        Figure("dbt models whole, without dbt's start, over COPY", models / copy, "at most", TIMES_COPY_MODELS, "x"),
+        Figure(
+            "dbt models whole, without a build of no bars, over COPY", models / copy, "at most", TIMES_COPY_MODELS, "x"
+        ),
         Figure(f"increment: days of few symbols, {grown}", large.few_cpu / small.few_cpu, "at most", GROWTH, "x"),
         *(
             Figure(f"a row of {name} in all", stored[name].bytes_a_row, "at most", limit, "B")
