@@ -101,8 +101,8 @@ class Wrapped:
             self._points.at("after_commit")
 
 
-def run(run_id: str) -> str | None:
-    """One run of the job; its errors in a line."""
+def run(session: SparkSession, run_id: str) -> str | None:
+    """One run of the job; its errors in a line. What a broken run leaves is stopped, as its process would be."""
     try:
         stream_prices.main(["--run-id", run_id])
     except ExceptionGroup as group:
@@ -110,8 +110,8 @@ def run(run_id: str) -> str | None:
     except Exception as error:  # told to the killer, who knows what he did
         return _line(error)
     finally:
-        session = SparkSession.getActiveSession()
-        for query in session.streams.active if session else ():
+        # Not by getActiveSession(): what is active hangs on the JVM's thread, and that of a new connection has none.
+        for query in session.streams.active:
             query.stop()
     return None
 
@@ -126,7 +126,7 @@ def _line(error: BaseException) -> str:
 def main(points: Points) -> None:
     settings = load_settings()
     wrapped = Wrapped(points)
-    (
+    session = (
         SparkSession.builder.master(settings.spark_master)
         .config("spark.jars", ",".join(map(str, sorted(settings.spark_jars.glob("*.jar")))))
         .config("spark.driver.memory", settings.spark_driver_memory)
@@ -142,7 +142,7 @@ def main(points: Points) -> None:
         asked = json.loads(line)
         os.environ["HM_WAREHOUSE_INGEST_URL"] = asked["url"]
         wrapped.statements.clear()
-        error = run(asked["run_id"])
+        error = run(session, asked["run_id"])
         print(REPLY + json.dumps({"error": error, "statements": min(wrapped.statements, default=None)}), flush=True)
 
 
