@@ -44,8 +44,8 @@ class Size:
 
     @property
     def few_cpu(self) -> float:
-        """Of Postgres: dbt's own is the same at each size, and more than what is looked for. The least of the days: what
-        another took beyond it is the machine's."""
+        """Of Postgres: dbt's own is the same at each size, and more than what is looked for. The least of the days:
+        what others took beyond it is the machine's."""
         return min(each.spent.postgres for each in self.few_days)
 
 
