@@ -14,6 +14,7 @@ IDLE_DAYS = 7  # without a bar for so long, a symbol's last one is shown
 LEAST_NAME = 12
 OF_2020 = "2020: USD"
 ASKED_FOR = ("P world", "P mkt.", "P cur.", "1 w", "4 w")
+GIVES_WAY = ("Market", "Cur.", "Name")  # to what was asked for, where a terminal is too narrow for all
 FIGURES = ("#", OF_2020, *ASKED_FOR, "Turnover", "Flags")
 Cell = Callable[[Ranked], str]
 
@@ -45,25 +46,30 @@ def ranking_table(rows: list[Ranked], question: Question, end: date, untradable:
         header_style="bold underline",
         pad_edge=False,
     )
-    before: dict[str, Cell] = {"#": lambda row: str(row.rank), "Symbol": lambda row: row.symbol}
-    after: dict[str, Cell] = {
+    cells: dict[str, Cell] = {
+        "#": lambda row: str(row.rank),
+        "Symbol": lambda row: row.symbol,
+        "Name": lambda row: row.name,
         "Market": lambda row: row.market,
         "Cur.": lambda row: row.currency or "",
         question.measure: lambda row: figure(row.value, question.measure),
     }
-    widths = {title: _width(title, cell, rows) for title, cell in (before | after).items()}
+    more = _more(rows, question)
+    cells |= {title: cell for title, cell in more.items() if title in ASKED_FOR}
+    widths = {title: _width(title, cell, rows) for title, cell in cells.items()} | {"Name": LEAST_NAME}
     columns = shutil.get_terminal_size().columns
-    for title, cell in _more(rows, question).items():
+    for title in GIVES_WAY:
+        if _taken(widths) > columns:
+            del cells[title], widths[title]
+    for title, cell in more.items():
         width = _width(title, cell, rows)
-        if columns >= _taken(widths) + width + 2 + LEAST_NAME + 2 or title in ASKED_FOR:
-            after[title], widths[title] = cell, width
-    # The name takes what the terminal has left: rich would narrow the figures first.
-    left = max(columns - _taken(widths) - 2, LEAST_NAME)
-    names: dict[str, Cell] = {"Name": lambda row: row.name}
-    cells = before | names | after
+        if title not in cells and _taken(widths) + width + 2 <= columns:
+            cells[title], widths[title] = cell, width
+    if "Name" in cells:  # it takes what the terminal has left: rich would narrow the figures first
+        widths["Name"] += columns - _taken(widths)
     figures = (question.measure, *FIGURES)
     for title in cells:
-        table.add_column(title, no_wrap=True, width=widths.get(title, left))
+        table.add_column(title, no_wrap=True, width=widths[title])
         table.columns[-1].justify = "right" if title in figures else "left"
     for row in rows:
         table.add_row(*(cell(row) for cell in cells.values()))

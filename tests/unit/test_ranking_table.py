@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from hedge_master.ranking import Question, Ranked
-from hedge_master.ranking_table import ranking_table
+from hedge_master.ranking import Measure, Question, Ranked
+from hedge_master.ranking_table import ASKED_FOR, ranking_table
 
 REAL = Ranked(
     rank=1,
@@ -69,6 +69,30 @@ def test_symbols_and_figures_are_never_cut(monkeypatch: pytest.MonkeyPatch, colu
     for word in ("AAPL", "43.2%", "12.5000", "SIM007.LON", "150.0%", "no rate", "2020-06-12", "10"):
         assert word in text
     assert max(map(len, text.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
+@pytest.mark.parametrize("measure", Measure)
+def test_what_was_asked_for_is_whole_at_any_width(
+    monkeypatch: pytest.MonkeyPatch, columns: int, measure: Measure
+) -> None:
+    """Market, currency and name give way, in this order."""
+    asked = {"percentile_world": 1.0, "percentile_market": 1.0, "percentile_currency": 1.0, "rank_change_1w": -123}
+    rows = [replace(REAL, rank=1234, **asked), replace(SIMULATED, **asked)]
+    question = Question(measure=measure, percentiles=True, rank_changes=True)
+    text = shown(monkeypatch, columns, *rows, question=question)
+    for word in (*ASKED_FOR, measure, "SIM007.LON", "100.0", "-123", "1234"):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert "…" not in text.splitlines()[1]  # the head
+
+
+def test_the_market_gives_way_before_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = Question(percentiles=True, rank_changes=True)
+    narrow, wide = (shown(monkeypatch, columns, REAL, SIMULATED, question=question) for columns in (80, 100))
+    assert "Wexmoor" in narrow
+    assert "United Kingdom" not in narrow
+    assert "United Kingdom" in wide
 
 
 def test_the_tier_and_the_turnover_are_there_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
