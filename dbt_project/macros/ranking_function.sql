@@ -11,10 +11,12 @@
 {{ create_ranking_function(schema) }}
 {%- endmacro %}
 
-{# Symbols that the filters let through, with their scores `weeks_before` the end of the look-back. Two values are one where
-   they agree in their first 40 binary digits, 12 decimal ones (Veltkamp's splitting of a float8 by 2^13 + 1): equal
-   prices come out of different sums with different last digits. #}
-{% macro scored_symbols(schema, weeks_before) -%}
+{# All symbols, whether the filters let them through, and their scores `weeks_before` the end of the look-back. Two values
+   are one where they agree in their first 40 binary digits, 12 decimal ones (Veltkamp's splitting of a float8 by
+   2^13 + 1): equal prices come out of different sums with different last digits.
+   Nobody can trade what was delisted by the end of the look-back, or had its last bar long before it: the windows alone
+   would let it rank for a fifth of the look-back. #}
+{% macro scored_symbols(schema, weeks_before, span) -%}
         select
             symbols.symbol_id,
             symbols.symbol collate "C" as symbol,
@@ -26,8 +28,19 @@
             scores.windows_expected,
             scores.covers_start,
             scores.value * 8193 - (scores.value * 8193 - scores.value) as comparable,
+            coalesce(doubtful.flags, 0) as flags,
+            doubtful.first_flag,
             coalesce(
-                scores.is_whole and (ranking.with_untradable or symbols.liquidity_tier <> 'untradable'), false
+                scores.is_whole
+                and (
+                    ranking.with_untradable
+                    or (
+                        symbols.liquidity_tier <> 'untradable'
+                        and not {{ is_gone('(select each.ends_on from ' ~ span ~ ' as each)') }}
+                    )
+                )
+                and (ranking.with_flagged or doubtful.symbol_id is null),
+                false
             ) as ranks,
             (ranking.markets is null or symbols.market = any(ranking.markets))
             and (ranking.currencies is null or symbols.currency = any(ranking.currencies))
@@ -37,6 +50,31 @@
         left join
             {{ schema }}.ranking_scores(ranking.look_back, ranking.measure, ranking.as_of, {{ weeks_before }}) as scores
             on scores.symbol_id = symbols.symbol_id
+        left join (
+        {{ doubtful_symbols(schema, span) }}
+        ) as doubtful on doubtful.symbol_id = symbols.symbol_id
+{%- endmacro %}
+
+{% macro is_gone(ends_on) -%}
+(
+    coalesce(symbols.delisted_on <= {{ ends_on }}, false)
+    or symbols.last_bar < {{ ends_on }} - {{ var('most_idle_days') }}
+)
+{%- endmacro %}
+
+{# Symbols with gravely doubtful prices on days of the windows that count: from the first wrong close to the one that is
+   right again, whose return is wrong too. #}
+{% macro doubtful_symbols(schema, span) -%}
+            select
+                flags.symbol_id,
+                count(*)::integer as flags,
+                (array_agg(flags.flag || ' on ' || flags.day order by flags.day, flags.flag))[1] as first_flag
+            from {{ schema }}.fct_price_flags as flags
+            where
+                flags.severity = 'grave'
+                and flags.day <= (select each.last_window_end from {{ span }} as each)
+                and greatest(flags.last_day, flags.returned_on) > (select each.base_end from {{ span }} as each) - 7
+            group by flags.symbol_id
 {%- endmacro %}
 
 {# ranking(look_back, measure, as_of, ...): every symbol that the filters let through, ranked or with the reason why not.
@@ -53,7 +91,8 @@ create or replace function {{ schema }}.ranking(
     with_untradable boolean default false,
     with_percentiles boolean default false,
     with_rank_changes boolean default false,
-    top integer default null
+    top integer default null,
+    with_flagged boolean default false
 )
 returns table (
     rank bigint,
@@ -88,7 +127,7 @@ begin atomic
         select * from {{ schema }}.look_back_span(ranking.look_back, ranking.as_of, 0)
     ),
     scored as not materialized (
-        {{ scored_symbols(schema, 0) }}
+        {{ scored_symbols(schema, 0, 'span') }}
     ),
     -- `top` cuts before anything wide is read.
     shown as (
@@ -120,25 +159,20 @@ begin atomic
         where ranking.with_percentiles and scored.ranks
     ),
     {%- for weeks_before in (1, 4) %}
+    span_{{ weeks_before }}w_before as (
+        select * from {{ schema }}.look_back_span(ranking.look_back, ranking.as_of, {{ weeks_before }})
+    ),
     ranked_{{ weeks_before }}w_before as (
         select
             earlier.symbol_id,
             row_number() over (order by earlier.comparable desc, earlier.symbol) as rank
         from (
-        {{ scored_symbols(schema, weeks_before) }}
+        {{ scored_symbols(schema, weeks_before, 'span_' ~ weeks_before ~ 'w_before') }}
         ) as earlier
         where ranking.with_rank_changes and earlier.is_chosen and earlier.ranks
-    ),
-    {%- endfor %}
-    flagged as (
-        select
-            flags.symbol_id,
-            count(*)::integer as flags
-        from {{ schema }}.fct_price_flags as flags
-        inner join span on flags.day > span.base_end - 7 and flags.day <= span.last_window_end
-        where flags.severity = 'grave'
-        group by flags.symbol_id
     )
+    {%- if not loop.last %},{% endif %}
+    {%- endfor %}
     select
         numbered.rank,
         symbols.symbol,
@@ -159,7 +193,7 @@ begin atomic
         symbols.median_turnover_usd,
         symbols.price_band,
         symbols.days_since_last_bar,
-        coalesce(flagged.flags, 0) as flags,
+        numbered.flags,
         percentiles.of_world as percentile_world,
         percentiles.of_market as percentile_market,
         percentiles.of_currency as percentile_currency,
@@ -175,13 +209,12 @@ begin atomic
     left join percentiles on percentiles.symbol_id = numbered.symbol_id
     left join ranked_1w_before on ranked_1w_before.symbol_id = numbered.symbol_id
     left join ranked_4w_before on ranked_4w_before.symbol_id = numbered.symbol_id
-    left join flagged on flagged.symbol_id = numbered.symbol_id
     order by numbered.rank nulls last, numbered.symbol;
 end;
 {%- endmacro %}
 
 {# Why a symbol has no rank: the first rule that it breaks, worded by what is known of it. Whether it ranks is said by
-   ranking_scores and its tier alone. #}
+   scored_symbols alone. #}
 {% macro left_out_reason() -%}
 case
             when symbols.first_bar is null then 'no prices'
@@ -195,17 +228,24 @@ case
                 then
                     case
                         when
-                            ranking.measure in ('{{ dollar_measures() | join("', '") }}')
-                            and numbered.windows >= span.values_needed
-                            and {{ growth('base', 'last', 'average_price_usd_windows') }} < span.values_needed
+                            case ranking.measure
+                                {%- for measure, local in local_twins().items() %}
+                                when '{{ measure }}' then {{ growth('base', 'last', measures()[local] ~ '_windows') }}
+                                {%- endfor %}
+                            end >= span.values_needed
                             then 'no rate for ' || coalesce(symbols.currency, 'an unknown currency') || ': '
                         when symbols.last_bar <= span.last_window_end - 14 then {{ ended() }} || ': '
                         else ''
                     end
                     || 'only ' || numbered.values_found || ' of ' || span.windows_expected || ' windows have a value'
+            when not ranking.with_untradable and {{ is_gone('span.ends_on') }} then 'untradable: ' || {{ ended() }}
+            when not ranking.with_untradable and symbols.liquidity_tier = 'untradable'
+                then
+                    'untradable: median turnover of ' || to_char(symbols.median_turnover_usd, 'FM999,999,990')
+                    || ' USD a day'
             else
-                'untradable: median turnover of ' || to_char(symbols.median_turnover_usd, 'FM999,999,990')
-                || ' USD a day'
+                'flagged: ' || numbered.first_flag
+                || case when numbered.flags > 1 then ' and ' || numbered.flags - 1 || ' more' else '' end
         end
 {%- endmacro %}
 

@@ -3,9 +3,13 @@
     ({{ day }} - (extract(isodow from {{ day }})::integer % 7))
 {%- endmacro %}
 
-{# Measures that a window has only where its days have an exchange rate. #}
-{% macro dollar_measures() -%}
-    {{ return(['volatility_usd', 'deviation_pct', 'price_deviation']) }}
+{# Measures that a window has only where its days have an exchange rate -> the same in the quoted currency. #}
+{% macro local_twins() -%}
+    {{ return({
+        'volatility_usd': 'volatility',
+        'deviation_pct': 'deviation_pct_local',
+        'price_deviation': 'price_deviation_local',
+    }) }}
 {%- endmacro %}
 
 {% macro create_unknown_measure_function(schema) -%}
@@ -137,7 +141,8 @@ end;
 {%- endmacro %}
 
 {# ranking_windows(symbol, look_back, measure, as_of): what one symbol's score is made of. One row per week whose window
-   covers the start of the look-back or ends in it, with the symbol's value; days is null where it has no window. #}
+   covers the start of the look-back or ends in it, with the symbol's value; days is null where it has no window. Up to the
+   market date the windows that have begun are there too: is_complete is false, and they count nowhere. #}
 {% macro create_ranking_windows_function(schema) -%}
 create or replace function {{ schema }}.ranking_windows(symbol text, look_back interval, measure text, as_of date)
 returns table (
@@ -145,6 +150,7 @@ returns table (
     window_end date,
     covers_start boolean,
     is_counted boolean,
+    is_complete boolean,
     days integer,
     returns integer,
     value double precision
@@ -158,15 +164,25 @@ begin atomic
         select
             span.last_cover,
             span.base_end,
+            span.last_window_end,
             span.first_cover + 7 * week.number as window_end
         from span
-        cross join lateral generate_series(0, (span.last_window_end - span.first_cover) / 7) as week (number)
+        cross join {{ schema }}.as_of as published
+        cross join lateral generate_series(
+            0,
+            (
+                -- The last window that has begun holds the end of the look-back.
+                case when span.ends_on = published.market_date then span.ends_on + 13 else span.last_window_end end
+                - span.first_cover
+            ) / 7
+        ) as week (number)
     )
     select
         weeks.window_end - 13 as window_start,
         weeks.window_end,
         weeks.window_end <= weeks.last_cover as covers_start,
-        weeks.window_end > weeks.base_end as is_counted,
+        weeks.window_end > weeks.base_end and weeks.window_end <= weeks.last_window_end as is_counted,
+        weeks.window_end <= weeks.last_window_end as is_complete,
         windows.days,
         windows.returns,
         case ranking_windows.measure
@@ -181,7 +197,6 @@ begin atomic
         on
             windows.symbol_id = symbols.symbol_id
             and windows.window_end = weeks.window_end
-            and windows.is_complete
     order by weeks.window_end;
 end;
 {%- endmacro %}

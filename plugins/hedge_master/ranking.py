@@ -18,13 +18,14 @@ APPLICATION = "hedge_master ranking"
 LOOK_BACK = re.compile(r"(?P<number>[1-9][0-9]{0,4})(?P<unit>[dwmy])")
 UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
 LONGEST = {"d": 36_500, "w": 5_200, "m": 1_200, "y": 100}  # a century, more than any market feed holds
-UNTRADABLE = "untradable"  # the liquidity tier, and how its reason begins
+UNTRADABLE = "untradable"  # the liquidity tier, and how the reason of what nobody can trade begins
+FLAGGED = "flagged"  # how the reason of what has gravely doubtful prices begins
 SUFFIXES = ("_usd", "_local")  # of a measure whose name without one is the other of the two
 FILTERED = ("markets", "currencies", "types", "tiers")
 CALL = """look_back => %(look_back)s::interval, measure => %(measure)s, as_of => %(as_of)s::date,
     markets => %(markets)s::text[], currencies => %(currencies)s::text[], types => %(types)s::text[],
     tiers => %(tiers)s::text[], with_untradable => %(with_untradable)s, with_percentiles => %(percentiles)s,
-    with_rank_changes => %(rank_changes)s"""
+    with_rank_changes => %(rank_changes)s, with_flagged => %(with_flagged)s"""
 
 
 class Measure(StrEnum):
@@ -54,13 +55,34 @@ class RankingError(ValueError):
 
 @dataclass(frozen=True)
 class Filters:
-    """Which symbols are ranked; an empty tuple lets all through. The untradable are there if asked for or chosen."""
+    """Which symbols are ranked; an empty tuple lets all through.
+
+    What nobody can trade is there if asked for, or chosen by its tier; what has gravely doubtful prices if asked for.
+    """
 
     markets: tuple[str, ...] = ()
     currencies: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
     with_untradable: bool = False
+    with_flagged: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many symbols fulfil the rules of a ranking, and are left out all the same unless they are asked for."""
+
+    untradable: int = 0
+    flagged: int = 0
+
+    def __str__(self) -> str:
+        """A line for each; empty if nobody is left out."""
+        lines = []
+        if self.untradable:
+            lines.append(f"{self.untradable:,} more would rank but cannot be traded; --with-untradable shows them.")
+        if self.flagged:
+            lines.append(f"{self.flagged:,} more would rank by gravely doubtful prices; --with-flagged shows them.")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -188,16 +210,24 @@ def top(reader_url: str, question: Question, limit: int = 10) -> list[Ranked]:
     return rows
 
 
-def untradable(reader_url: str, question: Question) -> int:
-    """How many symbols would rank if somebody could trade them. Raises RankingError."""
+def left_out(reader_url: str, question: Question) -> LeftOut:
+    """Who would rank if somebody could trade it, or its prices were not in doubt. Raises RankingError."""
     arguments = checked(reader_url, question) | {"percentiles": False, "rank_changes": False}
-    with connect(reader_url, APPLICATION) as connection, connection.cursor() as cursor:
+    with connect(reader_url, APPLICATION) as connection:
+        return _left_out(connection, arguments)
+
+
+def _left_out(connection: Connection, arguments: dict[str, Any]) -> LeftOut:
+    with connection.cursor() as cursor:
         cursor.execute(
-            f"select count(*) from marts.ranking({CALL}) where left_out_reason like %(begins)s",  # noqa: S608
-            arguments | {"begins": f"{UNTRADABLE}%"},
+            f"""select
+                count(*) filter (where left_out_reason like %(untradable)s),
+                count(*) filter (where left_out_reason like %(flagged)s)
+            from marts.ranking({CALL})""",  # noqa: S608
+            arguments | {"untradable": f"{UNTRADABLE}%", "flagged": f"{FLAGGED}%"},
         )
-        ((count,),) = cursor.fetchall()
-    return int(count)
+        ((unable, doubtful),) = cursor.fetchall()
+    return LeftOut(int(unable), int(doubtful))
 
 
 def checked(reader_url: str, question: Question) -> dict[str, Any]:
@@ -221,6 +251,7 @@ def checked(reader_url: str, question: Question) -> dict[str, Any]:
         "as_of": question.as_of,
         **chosen,
         "with_untradable": filters.with_untradable or UNTRADABLE in (chosen["tiers"] or []),
+        "with_flagged": filters.with_flagged,
         "percentiles": question.percentiles,
         "rank_changes": question.rank_changes,
     }
@@ -255,4 +286,6 @@ def _why_nobody_ranks(connection: Connection, question: Question, arguments: dic
         return f"{asked}: no week ends in it up to {ends_on}; take 7d or more"
     shown = [f"{name} {', '.join(arguments[name])}" for name in FILTERED if arguments[name]]
     field = f" of {'; '.join(shown)}" if shown else ""
-    return f"no symbol{field} ranks over {question.look_back} up to {ends_on}: --explain SYMBOL says why"
+    others = str(_left_out(connection, arguments)).replace("\n", " ")
+    why = others or "--explain SYMBOL says why"
+    return f"no symbol{field} ranks over {question.look_back} up to {ends_on}: {why}"

@@ -13,7 +13,7 @@ from hedge_master.warehouse.connection import connect
 
 @dataclass(frozen=True)
 class Window:
-    """A week whose window covers the start of the look-back or ends in it: a row of marts.ranking_windows.
+    """A row of marts.ranking_windows: a week whose window covers the look-back's start, ends in it, or has begun.
 
     `days` and `returns` are None where the symbol has no window, `value` where it has none or too few days.
     """
@@ -22,6 +22,7 @@ class Window:
     window_end: date
     covers_start: bool
     is_counted: bool
+    is_complete: bool
     days: int | None
     returns: int | None
     value: float | None
@@ -72,10 +73,14 @@ class Explained:
 
 def explain(reader_url: str, question: Question, symbol: str) -> Explained:
     """What the symbol's place is made of. Raises RankingError for a value that is not allowed."""
-    arguments = checked(reader_url, replace(question, percentiles=True, rank_changes=True)) | {"symbol": symbol.upper()}
+    arguments = checked(reader_url, replace(question, percentiles=True, rank_changes=True))
     columns = ", ".join(f"listed.{field.name}" for field in fields(Place) if field.name != "first_bar")
     columns = columns.replace("listed.last_bar", "dim_symbols.first_bar, listed.last_bar")
     with connect(reader_url, APPLICATION) as connection, connection.cursor() as cursor:
+        cursor.execute("select symbol from marts.dim_symbols where lower(symbol) = lower(%s)", (symbol,))
+        if (row := cursor.fetchone()) is None:
+            raise RankingError(f'symbol is "{symbol}": not in marts.dim_symbols')
+        arguments["symbol"] = row[0]
         cursor.execute(
             f"""with listed as (select *, count(rank) over () as ranked from marts.ranking({CALL}))
             select {columns} from listed inner join marts.dim_symbols using (symbol)
@@ -84,7 +89,7 @@ def explain(reader_url: str, question: Question, symbol: str) -> Explained:
         )
         places = [Place(*row) for row in cursor.fetchall()]
         if not places:
-            raise RankingError(_why_it_is_not_there(connection, arguments["symbol"]))
+            raise RankingError(_outside_the_filters(connection, arguments["symbol"]))
         cursor.execute(
             """select starts_on, ends_on, values_needed
             from marts.look_back_span(%(look_back)s::interval, %(as_of)s::date, 0)""",
@@ -92,7 +97,7 @@ def explain(reader_url: str, question: Question, symbol: str) -> Explained:
         )
         ((starts_on, ends_on, values_needed),) = cursor.fetchall()
         cursor.execute(
-            """select window_start, window_end, covers_start, is_counted, days, returns, value
+            """select window_start, window_end, covers_start, is_counted, is_complete, days, returns, value
             from marts.ranking_windows(%(symbol)s, %(look_back)s::interval, %(measure)s, %(as_of)s::date)""",
             arguments,
         )
@@ -100,14 +105,11 @@ def explain(reader_url: str, question: Question, symbol: str) -> Explained:
     return Explained(places[0], starts_on, ends_on, values_needed, windows)
 
 
-def _why_it_is_not_there(connection: Connection, symbol: str) -> str:
+def _outside_the_filters(connection: Connection, symbol: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "select market, currency, type, liquidity_tier from marts.dim_symbols where symbol = %s", (symbol,)
         )
-        rows = cursor.fetchall()
-    if not rows:
-        return f'symbol is "{symbol}": not in marts.dim_symbols'
-    market, currency, kind, tier = rows[0]
+        ((market, currency, kind, tier),) = cursor.fetchall()
     own = f"its market is {market}, currency {currency}, type {kind}, tier {tier}"
     return f'symbol is "{symbol}": outside the filters; {own}'

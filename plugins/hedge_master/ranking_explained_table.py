@@ -58,7 +58,10 @@ def _rules(explained: Explained, question: Question) -> Iterator[tuple[str, str]
         if place.last_bar
         else "none",
     )
-    yield "Grave flags", f"{place.flags}{': ranked all the same, see marts.fct_price_flags' if place.flags else ''}"
+    yield (
+        "Grave flags",
+        f"{place.flags}{': it ranks only --with-flagged; see marts.fct_price_flags' if place.flags else ''}",
+    )
     if place.rank is None:
         yield "Left out", str(place.left_out_reason)
         return
@@ -73,6 +76,8 @@ def _rules(explained: Explained, question: Question) -> Iterator[tuple[str, str]
 
 
 def _counts(window: Window) -> str:
+    if not window.is_complete:
+        return "so far: it has not ended"
     if window.days is None:
         return "no: it did not trade"
     if window.value is None:

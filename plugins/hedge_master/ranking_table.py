@@ -8,7 +8,7 @@ from datetime import date
 
 from rich.table import Table
 
-from hedge_master.ranking import Measure, Question, Ranked
+from hedge_master.ranking import LeftOut, Measure, Question, Ranked
 
 IDLE_DAYS = 7  # without a bar for so long, a symbol's last one is shown
 LEAST_NAME = 12
@@ -33,10 +33,10 @@ def millions(value: float | None) -> str:
     return f"{value / 1e6:,.1f}M" if value >= 1e6 else f"{value / 1e6:.2f}M"
 
 
-def ranking_table(rows: list[Ranked], question: Question, end: date, untradable: int = 0) -> Table:
+def ranking_table(rows: list[Ranked], question: Question, end: date, left_out: LeftOut | None = None) -> Table:
     """The ranking as a table for a terminal; the 2020 definition stands beside the chosen measure.
 
-    `end`: of the look-back. `untradable`: how many symbols are left out because nobody can trade them.
+    `end`: of the look-back. `left_out`: who would rank if asked for.
     """
     table = Table(
         title=f"Top {len(rows)} by {question.measure} over {question.look_back} up to {end}",
@@ -73,7 +73,7 @@ def ranking_table(rows: list[Ranked], question: Question, end: date, untradable:
         table.columns[-1].justify = "right" if title in figures else "left"
     for row in rows:
         table.add_row(*(cell(row) for cell in cells.values()))
-    table.caption = "\n".join(_notes(rows, untradable)) or None
+    table.caption = "\n".join(_notes(rows, left_out)) or None
     table.caption_justify = "left"
     return table
 
@@ -98,10 +98,8 @@ def _more(rows: list[Ranked], question: Question) -> dict[str, Cell]:
     return more
 
 
-def _notes(rows: list[Ranked], untradable: int) -> list[str]:
-    notes = []
-    if untradable:
-        notes.append(f"{untradable:,} more would rank but cannot be traded; --with-untradable shows them.")
+def _notes(rows: list[Ranked], left_out: LeftOut | None) -> list[str]:
+    notes = [str(left_out)] if left_out and str(left_out) else []
     if any(row.percentile_world is not None for row in rows):
         notes.append("P: how many percent of those that rank, of the market, of the currency, score no higher.")
     if any(row.flags for row in rows):

@@ -49,16 +49,20 @@ def symbols(hm: Hm, *words: str) -> list[str]:
 
 
 def test_the_table_fits_100_columns_and_says_how_many_nobody_can_trade(hm: Hm) -> None:
-    """JUST_BOUGHT is ranked, and its last bar shown; WILD's grave flag lies in a look-back of 15 months."""
+    """WILD's grave flag lies in a look-back of 15 months, JUST_BOUGHT's last bar before its end."""
     status, out, _ = hm("--look-back", "15m", "--limit", "20")
+    assert "2 more would rank but cannot be traded; --with-untradable shows them." in out
+    assert "1 more would rank by gravely doubtful prices; --with-flagged shows them." in out
+    assert not re.search("THIN|JUST_BOUGHT|WILD", out)
+    status, out, _ = hm("--look-back", "15m", "--limit", "20", "--with-untradable", "--with-flagged")
     lines = out.splitlines()
     assert status == 0
-    assert lines[0].rstrip() == "Top 9 by volatility over 15m up to 2020-06-12"
+    assert lines[0].rstrip() == "Top 10 by volatility over 15m up to 2020-06-12"
     assert max(map(len, lines)) <= 100
     assert re.search(r"JUST_BOUGHT .* 2020-05-15", out)
     assert re.search(r"WILD .* 1 ", out)
-    assert "1 more would rank but cannot be traded; --with-untradable shows them." in out
-    assert "THIN" not in out
+    assert "THIN" in out
+    assert "more would rank" not in out
 
 
 def test_filters_may_repeat_and_their_case_does_not_matter(hm: Hm) -> None:
@@ -66,6 +70,7 @@ def test_filters_may_repeat_and_their_case_does_not_matter(hm: Hm) -> None:
     assert set(symbols(hm, "--currency", "gbp", "--currency", "VND")) == {"POUND", "RATELESS"}
     assert symbols(hm, "--type", "Equity", "--tier", "unknown") == ["RATELESS"]
     assert symbols(hm, "--tier", "untradable") == ["THIN"]
+    assert "JUST_BOUGHT" in symbols(hm, "--with-untradable", "--limit", "20")
     assert "THIN" in symbols(hm, "--with-untradable", "--limit", "20")
 
 
@@ -89,7 +94,7 @@ def test_json_and_csv_hold_the_same(hm: Hm) -> None:
 def test_percentiles_and_changes_are_shown_when_asked_for(hm: Hm) -> None:
     _, out, _ = hm("--percentiles", "--changes")
     assert re.search(r"P world +P mkt\. +P cur\. +1 w +4 w", out)
-    assert "JUST_BOUGHT" in out
+    assert "DECAYING" in out
     assert "Cur." in out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 100
@@ -128,6 +133,7 @@ def test_a_place_is_explained_window_by_window(hm: Hm, stocks: dict[str, Stock])
         ("GAPPED", ["no: it did not trade", "no: too few days for a value", "no: 29; 31 have trading days"]),
         ("YOUNG", ["too young: prices begin on 2020-01-06"]),
         ("THIN", ["tier untradable, median turnover 0.", "untradable: median turnover of "]),
+        ("just_bought", ["untradable: delisted on 2020-05-15"]),
         ("SILENT", ["no trading since 2019-03-01", "2019-01-07 to 2019-03-01"]),
     ],
 )

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from hedge_master.ranking import Measure, Question, Ranked
+from hedge_master.ranking import LeftOut, Measure, Question, Ranked
 from hedge_master.ranking_table import ASKED_FOR, ranking_table
 
 REAL = Ranked(
@@ -54,12 +54,12 @@ def shown(
     columns: int,
     *rows: Ranked,
     question: Question | None = None,
-    untradable: int = 0,
+    left_out: LeftOut | None = None,
 ) -> str:
     monkeypatch.setenv("COLUMNS", str(columns))
     console = Console(width=columns, record=True, file=None)
     with console.capture() as capture:
-        console.print(ranking_table(list(rows), question or Question(), date(2020, 6, 12), untradable))
+        console.print(ranking_table(list(rows), question or Question(), date(2020, 6, 12), left_out))
     return capture.get()
 
 
@@ -120,9 +120,12 @@ def test_a_change_of_rank_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.search(r"SIM007\.LON .* = +new ", text)
 
 
-def test_how_many_nobody_can_trade_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "1,234 more would rank but cannot be traded" in shown(monkeypatch, 80, REAL, untradable=1234)
-    assert "cannot be traded" not in shown(monkeypatch, 80, REAL)
+def test_how_many_nobody_can_trade_or_trust_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, 80, REAL, left_out=LeftOut(1234, 5))
+    assert "1,234 more would rank but cannot be traded" in text
+    assert "5 more would rank by gravely doubtful prices" in text
+    for nobody in (None, LeftOut(0, 0)):
+        assert "more would rank" not in shown(monkeypatch, 80, REAL, left_out=nobody)
 
 
 def test_a_simulated_company_is_called_so_even_where_its_name_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

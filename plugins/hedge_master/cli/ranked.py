@@ -19,10 +19,10 @@ from hedge_master.ranking import (
     Measure,
     Question,
     RankingError,
+    left_out,
     measure_named,
     published_as_of,
     top,
-    untradable,
 )
 from hedge_master.ranking_explained import Explained, explain
 from hedge_master.ranking_explained_table import explained_tables
@@ -69,6 +69,9 @@ def ranking(
     kind: Annotated[list[str] | None, typer.Option("--type", help="Only symbols of this type; may repeat.")] = None,
     tier: Annotated[list[str] | None, typer.Option(help="Only symbols of this liquidity tier; may repeat.")] = None,
     with_untradable: Annotated[bool, typer.Option("--with-untradable", help="Also what nobody can trade.")] = False,
+    with_flagged: Annotated[
+        bool, typer.Option("--with-flagged", help="Also what has gravely doubtful prices in the look-back.")
+    ] = False,
     percentiles: Annotated[bool, typer.Option("--percentiles", help="Within world, market and currency.")] = False,
     changes: Annotated[bool, typer.Option("--changes", help="Places climbed in one and in four weeks.")] = False,
     explain_symbol: Annotated[
@@ -81,7 +84,14 @@ def ranking(
         look_back,
         measure_named(measure, unit),
         _day(as_of),
-        Filters(tuple(market or ()), tuple(currency or ()), tuple(kind or ()), tuple(tier or ()), with_untradable),
+        Filters(
+            tuple(market or ()),
+            tuple(currency or ()),
+            tuple(kind or ()),
+            tuple(tier or ()),
+            with_untradable,
+            with_flagged,
+        ),
         percentiles,
         changes,
     )
@@ -98,7 +108,7 @@ def ranking(
         _print_csv(names, (row.values() for row in picked))
     else:
         end = question.as_of or published_as_of(reader_url).market_date
-        Console().print(ranking_table(rows, question, end, untradable(reader_url, question)))
+        Console().print(ranking_table(rows, question, end, left_out(reader_url, question)))
 
 
 def _print_explained(explained: Explained, question: Question, output: Format) -> None:

@@ -72,13 +72,13 @@ def airflow(stack: Stack) -> AirflowApi:
 
 def show_ranking(stack: Stack) -> None:
     """The symbols that move most, read as the dashboards read them."""
-    from hedge_master.ranking import Question, published_as_of, top, untradable
+    from hedge_master.ranking import Question, left_out, published_as_of, top
     from hedge_master.ranking_table import ranking_table
 
     reader_url = stack.settings.required("warehouse_reader_url")
     question = Question(LOOK_BACK)
     end = published_as_of(reader_url).market_date
-    console.print(ranking_table(top(reader_url, question, RANKED), question, end, untradable(reader_url, question)))
+    console.print(ranking_table(top(reader_url, question, RANKED), question, end, left_out(reader_url, question)))
 
 
 def show_addresses(stack: Stack) -> None:
