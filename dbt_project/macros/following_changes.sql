@@ -11,7 +11,7 @@
 {%- endmacro %}
 
 {# Whether a table can be brought up to date by the changes since: not where the log is another one than it has followed,
-   nor where the market date has gone back. #}
+   nor where the market date has gone back; the log itself not where the formulas are others. #}
 {% macro can_follow_changes(relation) -%}
     {%- set seen = changes_seen(relation) -%}
     {%- if not seen -%}
@@ -22,7 +22,8 @@
         ~ "to_regclass('intermediate.int_sessions') is not null "
         ~ "and to_regclass('intermediate.int_split_factors') is not null from staging.stg_market__market_date"
     ).rows[0] -%}
-    {{ return(seen.log == now[0] and seen.market_date <= now[1] and now[2]) }}
+    {%- set of_same_formulas = relation.identifier != 'int_changed_weeks' or seen.formulas == formulas() -%}
+    {{ return(seen.log == now[0] and seen.market_date <= now[1] and now[2] and of_same_formulas) }}
 {%- endmacro %}
 
 {# dbt's own question, asked by is_incremental() and by the materialization alike. #}
@@ -195,6 +196,7 @@ begin
                 jsonb_build_object(
                     'log', to_regclass('{{ relation }}')::oid::text,
                     'build', this_build,
+                    'formulas', '{{ formulas() }}',
                     'span', coalesce(
                         (select max(changes.span) from {{ relation }} as changes where changes.build = this_build),
                         (seen ->> 'span')::bigint,

@@ -1,8 +1,3 @@
-{# The Sunday on or before a date: where the last complete ISO week ends. #}
-{% macro sunday_on_or_before(day) -%}
-    ({{ day }} - (extract(isodow from {{ day }})::integer % 7))
-{%- endmacro %}
-
 {# Measures that a window has only where its days have an exchange rate -> the same in the quoted currency. #}
 {% macro local_twins() -%}
     {{ return({

@@ -3,6 +3,11 @@
     ({{ day }} - ({{ day }} - date '0001-01-01') % 7)
 {%- endmacro %}
 
+{# The Sunday on or before a date: where the last complete ISO week ends. #}
+{% macro sunday_on_or_before(day) -%}
+    ({{ day }} - (extract(isodow from {{ day }})::integer % 7))
+{%- endmacro %}
+
 {# Sum of squared deviations from the mean (m2) of a group's values, of which `count` are not null. Never from sums of
    squares, which lose all digits where the mean is large. For values near 0, as returns are; prices come in parts. #}
 {% macro group_m2(value, count) -%}

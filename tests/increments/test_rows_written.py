@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from built_models import Models, assert_alike
+from built_models import WINDOWS, Models, assert_alike
 from changing_market import LATER, late_correction, new_days, new_symbol
 
 LAST_WEEKS_MONDAY = date(2019, 9, 9)
@@ -72,3 +72,17 @@ def test_what_both_copies_have_seen_is_let_go(lasting: Models) -> None:
         lasting.dbt("run-operation", "publish_marts")
         assert lasting.ask("select count(*) from market.changed_spans") == [(0,)]
         assert lasting.ask("select count(*) from intermediate.int_changed_weeks") == [(marks_of_the_log,)]
+
+
+def test_other_formulas_make_everything_whole(lasting: Models) -> None:
+    """As a release does that changes one: here a year has 250 days."""
+    others = ("--vars", "{trading_days_a_year: 250}", "--select", *WINDOWS)
+    before = lasting.rows()
+    lasting.dbt("run", *others)
+    followed = lasting.rows()
+    assert followed != before
+    lasting.dbt("run", "--full-refresh", *others)
+    assert_alike(followed, lasting.rows())
+    places = lasting.places()
+    lasting.dbt("run", *others)
+    assert {table for table, keys in lasting.written(places).items() if keys} == set()

@@ -132,7 +132,9 @@ def test_the_ranking_is_the_plain_average(
         cursor.execute("select (%s::date - %s::interval)::date", (as_of, look_back))
         ((starts_on,),) = cursor.fetchall()
         cursor.execute(
-            """select symbol, value, windows_expected from marts_candidate.ranking(%s::interval, %s, %s)
+            """select symbol, value, windows_expected from marts_candidate.ranking(
+                %s::interval, %s, %s, with_untradable => true, with_flagged => true
+            )
             where rank is not null order by rank""",
             (look_back, measure, as_of),
         )
@@ -178,7 +180,9 @@ def test_the_ranking_from_sunday_to_sunday_is_that_of_2020(built: Connection, st
     expected = ranking_of_2020(windows, as_of - timedelta(weeks=52), as_of)
     with built.cursor() as cursor:
         cursor.execute(
-            """select symbol, value from marts_candidate.ranking(interval '52 weeks', 'price_deviation', %s)
+            """select symbol, value from marts_candidate.ranking(
+                interval '52 weeks', 'price_deviation', %s, with_untradable => true, with_flagged => true
+            )
             where rank is not null and symbol = any(%s) order by rank""",
             (as_of, symbols),
         )
