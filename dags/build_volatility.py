@@ -9,8 +9,8 @@ schema in the place of the old one in one transaction.
 **When it fails.** The published ranking stays as it was. The failed model or test is the red task; its log holds dbt's
 message. Mend the cause and run it again: safe at any time.
 
-A release that changed a formula of the windows, or a variable of theirs, makes all of them anew by itself, with the next
-run. **To have it done by hand**: as the builder's role, `drop table intermediate.int_changed_weeks cascade` in the
+A release that changed a formula of the windows, or a variable of theirs, makes all of them anew with the next run.
+**To have it done by hand**: as the builder's role, `drop table intermediate.int_changed_weeks cascade` in the
 warehouse; then run it.
 """
 
