@@ -10,6 +10,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from small_market import LAST_COMPLETE, MARKET_DATE, WRONG_UNIT_UNTIL, Stock, windows_by_hand
 
+from declared_models import NOT_YET, models
 from hedge_master.ranking import Question, top
 from hedge_master.settings import Settings
 from running_dbt import Dbt
@@ -97,6 +98,23 @@ def test_the_past_can_be_asked(published: Connection, warehouse_settings: Settin
 def test_the_warehouse_itself_refuses_an_unknown_measure(published: Connection) -> None:
     with pytest.raises(psycopg2.errors.RaiseException, match='measure is "beta": not one of volatility'):
         ask(published, "select * from marts.ranking(interval '1 year', 'beta')")
+
+
+def test_every_column_that_a_model_really_has_is_described(published: Connection) -> None:
+    """By the catalogue, where also a role that may read no row of them sees the columns."""
+    rows = ask(
+        published,
+        """select relname::text, array_agg(attname::text) from pg_attribute
+        inner join pg_class on attrelid = pg_class.oid and relkind in ('r', 'v')
+        where relnamespace in ('staging'::regnamespace, 'intermediate'::regnamespace, 'marts'::regnamespace)
+            and attnum > 0 and not attisdropped
+        group by pg_class.oid""",
+    )
+    built = {name: set(columns) for name, columns in rows}
+    described = {name: {column["name"] for column in entry.get("columns", [])} for name, entry in models().items()}
+    assert described.keys() <= built.keys()
+    differing = {name: built[name] ^ described[name] for name in described.keys() - NOT_YET}
+    assert {name: columns for name, columns in differing.items() if columns} == {}
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(published: Connection) -> None:
