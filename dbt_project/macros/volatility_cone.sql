@@ -4,7 +4,8 @@
 {%- endmacro %}
 
 {# The rolling values of so many of the symbol's latest trading days make the cone: five years. Bounded, since each build
-   looks at all of them: the cost of a day follows the number of symbols, not the length of their histories. #}
+   looks at all of them, and at the returns they need and no others, found from the end of the key: its cost follows the
+   number of symbols, not the length of their histories. #}
 {% macro cone_days() -%}
     {{ return(1250) }}
 {%- endmacro %}

@@ -1,5 +1,9 @@
+{{ config(
+    indexes=[{'columns': ['symbol_id', 'day'], 'unique': true}],
+    post_hook="{{ analyze_when_new(this, ['symbol_id', 'day']) }}"
+) }}
 -- one row per symbol and trading day: int_daily_returns and the sessions missed, stored for flags, cone and earnings,
--- which read it whole. The windows do not.
+-- of which the cone reads the newest by the key. The windows do not.
 with returns as (
     select * from {{ ref('int_daily_returns') }}
 ),

@@ -1,22 +1,39 @@
 {%- set horizons = cone_horizons() -%}
 {%- set merges = cone_merges() -%}
 -- one row per symbol and one of its latest trading days: annualised volatility of the returns up to it, by horizon
-with returns as (
-    select
-        symbol_id,
-        day,
-        log_return,
-        row_number() over (partition by symbol_id order by day desc) as days_back
-    from {{ ref('int_returns') }}
+with symbols as (
+    select * from {{ ref('stg_market__symbols') }}
+),
+
+returns as (
+    select * from {{ ref('int_returns') }}
     where log_return is not null
 ),
 
+-- Backwards along the key, and no further: what lies before costs nothing. In the order of the symbols, so that the
+-- windows below sort one symbol at a time.
 latest as (
-    select * from returns
-    where days_back < {{ cone_days() + horizons | max }}
+    select
+        symbols.symbol_id,
+        newest.day,
+        newest.log_return,
+        newest.days_back
+    from symbols
+    cross join
+        lateral (
+            select
+                returns.day,
+                returns.log_return,
+                row_number() over (order by returns.day desc) as days_back
+            from returns
+            where returns.symbol_id = symbols.symbol_id
+            order by returns.day desc
+            limit {{ cone_days() + horizons | max - 1 }}
+        ) as newest
+    order by symbols.symbol_id asc, newest.day desc
 ),
 
--- Newest first, as the numbering sorted them: the returns before a day follow it. var_pop takes each frame anew.
+-- Newest first, as they come: the returns before a day follow it. var_pop takes each frame anew.
 rolled_10 as (
     select
         symbol_id,
