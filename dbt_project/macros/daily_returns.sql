@@ -78,3 +78,76 @@ daily_returns as (
     from gapped
 )
 {%- endmacro %}
+
+{# CTEs, the last of them `returns`: of the weeks that have changed since the table `relation` was made, the rows of
+   int_daily_returns, made from these weeks' bars and the one before each stretch. Also `changed`: symbol_id, weeks. #}
+{% macro changed_returns(relation) -%}
+changed as (
+    {{ changed_ranges(relation, 'week_start', {'weeks': 7}) }}
+),
+
+-- Twice, since each is looked up along the key.
+bars as (
+    select * from {{ ref('stg_market__prices') }}
+),
+
+bars_before as (
+    select * from {{ ref('stg_market__prices') }}
+),
+
+-- The return of a stretch's first bar starts from the bar before: of two stretches perhaps, or in another one.
+prices as (
+    select bar.*
+    from changed
+    cross join lateral unnest(changed.weeks) as stretch (span)
+    cross join
+        lateral (
+            select bars.* from bars
+            where
+                bars.symbol_id = changed.symbol_id
+                and bars.day >= lower(stretch.span)
+                and bars.day < upper(stretch.span)
+            order by bars.day
+        ) as bar
+    union all
+    select distinct bar.*
+    from changed
+    cross join lateral unnest(changed.weeks) as stretch (span)
+    cross join
+        lateral (
+            select bars_before.* from bars_before
+            where bars_before.symbol_id = changed.symbol_id and bars_before.day < lower(stretch.span)
+            order by bars_before.day desc
+            limit 1
+        ) as bar
+    where not changed.weeks @> bar.day
+),
+
+symbols as (
+    select * from {{ ref('stg_market__symbols') }}
+),
+
+sessions as not materialized (
+    select * from {{ ref('int_sessions') }}
+),
+
+split_factors as (
+    select * from {{ ref('int_split_factors') }}
+),
+
+{{ daily_returns() }},
+
+returns as (
+    select daily_returns.*
+    from daily_returns
+    inner join changed on daily_returns.symbol_id = changed.symbol_id and changed.weeks @> daily_returns.day
+)
+{%- endmacro %}
+
+{# What these read, said to dbt while it parses; later it would ask the unit tests for them. #}
+{% macro what_changed_returns_read() -%}
+    {%- if not execute -%}
+-- depends_on: {{ ref('stg_market__prices') }}, {{ ref('stg_market__symbols') }}
+-- depends_on: {{ ref('int_sessions') }}, {{ ref('int_split_factors') }}
+    {%- endif -%}
+{%- endmacro %}

@@ -49,11 +49,11 @@
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {%- endmacro %}
 
-{# By slices where the key's second column is a week or window of a symbol; else the keys that come anew. #}
+{# By slices where the key is a symbol and a day, week or window; else the keys that come anew. #}
 {% macro delete_changed_rows(target, temporary, key) -%}
     {%- set grain = key[1] -%}
     delete from {{ target }} as stored
-    {%- if grain in ('week_start', 'window_start', 'window_end') %}
+    {%- if key[0] == 'symbol_id' %}
     using ({{ changed_slices(target, grain) }}) as changed
     where stored.symbol_id = changed.symbol_id and stored.{{ grain }} between changed.first_day and changed.last_day
     {%- else %}
@@ -63,7 +63,7 @@
 {%- endmacro %}
 
 {# A query: symbol_id, first_day, last_day. What of a table that follows the changes has to be made anew, by the days in `grain`:
-   'week_start': the changed weeks; 'window_start': the windows that hold them or have become complete or begun since;
+   'week_start': the changed weeks; 'day': the days of them; 'window_start': the windows that hold them or have become complete or begun since;
    'window_end': the cumulative rows from the first of those that are complete, one by one, as their index has them.
    Slices may overlap. #}
 {% macro changed_slices(relation, grain) -%}
@@ -75,6 +75,13 @@
             changes.symbol_id,
             changes.from_week as first_day,
             changes.to_week as last_day
+        from intermediate.int_changed_weeks as changes
+        where changes.build > {{ seen.build }} and changes.symbol_id is not null
+    {%- elif grain == 'day' -%}
+        select
+            changes.symbol_id,
+            changes.from_week as first_day,
+            changes.to_week + 6 as last_day
         from intermediate.int_changed_weeks as changes
         where changes.build > {{ seen.build }} and changes.symbol_id is not null
     {%- elif grain == 'window_start' -%}
@@ -221,7 +228,7 @@ $remember$
             from pg_class as tables
             where tables.oid in (
                 {% for name in [
-                    'intermediate.int_sessions', 'intermediate.int_weeks',
+                    'intermediate.int_sessions', 'intermediate.int_weeks', 'intermediate.int_stored_returns',
                     'marts.fct_windows', 'marts.fct_cumulative',
                     'marts_candidate.fct_windows', 'marts_candidate.fct_cumulative'
                 ] -%}

@@ -16,10 +16,11 @@ from hedge_master.settings import Settings
 from running_dbt import Dbt, dbt_on
 from throw_away_warehouse import throw_away_warehouse
 
-WINDOWS = ["+fct_windows", "+fct_cumulative"]  # the models of the windows, and what they need
+FOLLOWERS = ["+fct_windows", "+fct_cumulative", "+int_stored_returns"]  # who follows the changes, and what they need
 TABLES = {
     "intermediate.int_sessions": ("market", "day"),
     "intermediate.int_weeks": ("symbol_id", "week_start"),
+    "intermediate.int_stored_returns": ("symbol_id", "day"),
     "marts_candidate.fct_windows": ("symbol_id", "window_start"),
     "marts_candidate.fct_cumulative": ("symbol_id", "window_end"),
 }
@@ -38,7 +39,7 @@ def assert_alike(found: Rows, expected: Rows) -> None:
 
 
 class Models:
-    """The windows' models on a warehouse, and what they hold."""
+    """The models that follow the changes, on a warehouse, and what they hold."""
 
     def __init__(self, warehouse: Connection, owner: Connection, dbt: Dbt) -> None:
         self.warehouse, self._owner, self._dbt = warehouse, owner, dbt
@@ -49,10 +50,10 @@ class Models:
         return done.stdout
 
     def run(self, *selected: str) -> None:
-        self.dbt("run", "--select", *(selected or WINDOWS))
+        self.dbt("run", "--select", *(selected or FOLLOWERS))
 
     def refresh(self) -> None:
-        self.dbt("run", "--full-refresh", "--select", *WINDOWS)
+        self.dbt("run", "--full-refresh", "--select", *FOLLOWERS)
 
     def swap(self) -> None:
         """As publish_marts does, without the marts that these tests have no use for."""

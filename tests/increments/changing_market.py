@@ -103,6 +103,16 @@ def new_days(warehouse: Connection) -> None:
             store_bars(cursor, symbol, days)
 
 
+def one_day(warehouse: Connection) -> None:
+    """The session after those, a Wednesday."""
+    day = LATER + timedelta(days=1)
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("insert into market.market_dates values ('a day later', %s, 'sample market')", (day,))
+        add_rates(cursor, [day])
+        for symbol in ("STEADY", "SPLITTING", "EURO", "LONELY", "GAPPED"):
+            store_bars(cursor, symbol, [day])
+
+
 def late_correction(warehouse: Connection) -> None:
     """One bar of STEADY, a Friday: the return of the Monday after changes too."""
     with warehouse, warehouse.cursor() as cursor:

@@ -7,7 +7,7 @@ from changing_market import CHANGES
 
 CHAIN = (
     *("+int_changed_weeks", "int_sessions", "int_split_factors", "int_weeks"),
-    *("fct_windows", "fct_cumulative"),
+    *("int_stored_returns", "fct_windows", "fct_cumulative"),
 )
 
 

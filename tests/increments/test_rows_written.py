@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from built_models import WINDOWS, Models, assert_alike
-from changing_market import LATER, late_correction, new_days, new_symbol
+from changing_market import LATER, late_correction, new_days, new_symbol, one_day, weekdays
 
 LAST_WEEKS_MONDAY = date(2019, 9, 9)
 
@@ -18,6 +18,8 @@ def test_what_is_written_is_what_changed(lasting: Models) -> None:
     written = lasting.written(before)
     its_week, next_week = date(2019, 2, 18), date(2019, 2, 25)  # of the bar, and of the return that follows it
     assert written["intermediate.int_weeks"] == {(steady, its_week), (steady, next_week)}
+    days = weekdays(its_week, next_week + timedelta(6))
+    assert written["intermediate.int_stored_returns"] == {(steady, day) for day in days}
     windows = {(steady, its_week - timedelta(7)), (steady, its_week), (steady, next_week)}
     assert written["marts_candidate.fct_windows"] == windows
     first_end, sundays = date(2019, 2, 24), 29  # up to 2019-09-08, before the market date
@@ -39,11 +41,21 @@ def test_what_is_written_is_what_changed(lasting: Models) -> None:
     traded = {lasting.symbol_id(symbol) for symbol in ("STEADY", "SPLITTING", "EURO", "LONELY", "GAPPED")}
     weeks = {(symbol, LAST_WEEKS_MONDAY + timedelta(7 * n)) for symbol in traded for n in (0, 1)}
     assert written["intermediate.int_weeks"] == weeks
+    days = weekdays(LAST_WEEKS_MONDAY, LATER)
+    assert written["intermediate.int_stored_returns"] == {(symbol, day) for symbol in traded for day in days}
     # Those of the two weeks, and YOUNG's that became complete on the Sunday; it has not traded since.
     windows = {(symbol, LAST_WEEKS_MONDAY + timedelta(7 * n)) for symbol in traded for n in (-1, 0, 1)}
     assert written["marts_candidate.fct_windows"] == windows | {(young, LAST_WEEKS_MONDAY - timedelta(7))}
     everyone = traded | {young, lasting.symbol_id("STOPPED")}
     assert written["marts_candidate.fct_cumulative"] == {(symbol, LATER - timedelta(2)) for symbol in everyone}
+
+    before = lasting.places()
+    one_day(lasting.warehouse)
+    lasting.run()
+    written = lasting.written(before)
+    week = weekdays(LATER - timedelta(1), LATER + timedelta(1))
+    assert written["intermediate.int_stored_returns"] == {(symbol, day) for symbol in traded for day in week}
+    assert len(written["intermediate.int_stored_returns"]) == 15  # five symbols, three days of the week that has begun
 
 
 def test_a_run_without_changes_writes_nothing(lasting: Models) -> None:

@@ -7,8 +7,8 @@
     post_hook="{{ remember_spans(this) }}"
 ) }}
 -- one row per build, symbol and run of weeks of which something has changed since the build before, and one per build
--- and session that is new in its market: the log that int_sessions, int_weeks, fct_windows and fct_cumulative
--- follow. Empty when it begins: then all of them are made whole.
+-- and session that is new in its market: the log that int_sessions, int_weeks, int_stored_returns, fct_windows
+-- and fct_cumulative follow. Empty when it begins: then all of them are made whole.
 {% if is_incremental() %}
     {%- set seen = changes_seen(this) -%}
     with spans as (

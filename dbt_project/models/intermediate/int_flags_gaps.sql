@@ -1,11 +1,11 @@
 -- one row per symbol and first bar after sessions of its market that a live series lacks
-with returns as (
+with after_gaps as (
     select * from {{ ref('int_returns') }}
+    where is_after_gap
 ),
 
-after_gaps as (
-    select symbol_id from {{ ref('int_returns') }}
-    where is_after_gap
+returns as (
+    select * from {{ ref('int_returns') }}
 ),
 
 symbols as (
@@ -16,26 +16,36 @@ sessions as (
     select * from {{ ref('int_sessions') }}
 ),
 
-with_gaps as (
-    select * from returns
-    -- Most symbols have no gap: their bars need not be sorted.
-    where symbol_id in (select after_gaps.symbol_id from after_gaps)
+-- Along the key, and only the bars that count: most have no gap anywhere near.
+bars_before as (
+    select
+        after_gaps.symbol_id,
+        after_gaps.day,
+        bar.missed_sessions
+    from after_gaps
+    cross join
+        lateral (
+            select returns.missed_sessions
+            from returns
+            where returns.symbol_id = after_gaps.symbol_id and returns.day < after_gaps.day
+            order by returns.day desc
+            limit {{ var('live_bars') }}
+        ) as bar
 ),
 
-counted as (
+live as (
     select
-        *,
-        count(*) filter (where missed_sessions = 0) over (
-            partition by symbol_id
-            order by day
-            rows between {{ var('live_bars') }} preceding and 1 preceding
-        ) as followed_at_once
-    from with_gaps
+        symbol_id,
+        day
+    from bars_before
+    group by symbol_id, day
+    having count(*) filter (where missed_sessions = 0) >= {{ var('least_live_share') }} * {{ var('live_bars') }}
 ),
 
 gaps as (
-    select * from counted
-    where is_after_gap and followed_at_once >= {{ var('least_live_share') }} * {{ var('live_bars') }}
+    select after_gaps.*
+    from after_gaps
+    inner join live on after_gaps.symbol_id = live.symbol_id and after_gaps.day = live.day
 )
 
 select

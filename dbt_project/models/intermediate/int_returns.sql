@@ -1,11 +1,7 @@
-{{ config(
-    indexes=[{'columns': ['symbol_id', 'day'], 'unique': true}],
-    post_hook="{{ analyze_when_new(this, ['symbol_id', 'day']) }}"
-) }}
--- one row per symbol and trading day: int_daily_returns and the sessions missed, stored for flags, cone and earnings,
--- of which the cone reads the newest by the key. The windows do not.
+{{ config(materialized='view') }}
+-- one row per symbol and trading day: int_stored_returns and the sessions missed
 with returns as (
-    select * from {{ ref('int_daily_returns') }}
+    select * from {{ ref('int_stored_returns') }}
 ),
 
 symbols as (
@@ -19,20 +15,20 @@ sessions as (
 select
     returns.symbol_id,
     returns.day,
-    returns.open,
-    returns.high,
-    returns.low,
+    returns.day_before,
     returns.close,
-    returns.close_usd,
-    returns.turnover_usd,
     returns.close_before,
     returns.log_return,
-    returns.log_return_usd,
-    (sessions.session_number - sessions_before.session_number - 1)::integer as missed_sessions,
-    returns.is_after_gap,
-    returns.is_consistent
+    -- Counted when it is read: a session that comes late changes it. It costs only who asks for it.
+    (
+        select (later.session_number - earlier.session_number - 1)::integer
+        from symbols
+        inner join sessions as later on symbols.market = later.market
+        inner join sessions as earlier on symbols.market = earlier.market
+        where
+            symbols.symbol_id = returns.symbol_id
+            and later.day = returns.day
+            and earlier.day = returns.day_before
+    ) as missed_sessions,
+    returns.is_after_gap
 from returns
-inner join symbols on returns.symbol_id = symbols.symbol_id
-inner join sessions on symbols.market = sessions.market and returns.day = sessions.day
-left join sessions as sessions_before
-    on symbols.market = sessions_before.market and returns.day_before = sessions_before.day
