@@ -6,7 +6,7 @@ import dataclasses
 from datetime import date
 
 import pytest
-from market_rows import FRIDAY, MONDAY, add_bar, all_of, listing
+from market_rows import FRIDAY, MONDAY, add_bar, all_of, forget_marks, listing, weeks_of
 from psycopg2.extensions import connection as Connection
 
 from hedge_master.ingestion import companies
@@ -218,3 +218,28 @@ def test_a_listing_that_knows_the_exchange_adds_to_what_a_search_found(ingest: C
         listed = listing("ABC", exchange="NYSE", listed_on=date(2004, 1, 5))
         assert companies.store(ingest, [listed], FRIDAY) == Changes(changed=1)  # it has not moved
     assert all_of(ingest, "select exchange from market.symbols") == [("NYSE",)]
+
+
+def test_the_weeks_of_a_company_that_goes_to_another_market_are_marked(ingest: Connection) -> None:
+    """Bars of May 29 and June 12, both Fridays: three weeks from May 25. Another exchange is no other market."""
+    before = listing("ABC", exchange="NYSE")
+    with ingest:
+        companies.store(ingest, [before, listing("NEW"), listing("STAYS")], FRIDAY)
+    for symbol in ("ABC", "STAYS"):
+        for day in (date(2020, 5, 29), FRIDAY):
+            add_bar(ingest, symbol, day, 5.0)
+    forget_marks(ingest)
+    exchanged = dataclasses.replace(before, exchange="NASDAQ")
+    moved = [dataclasses.replace(exchanged, region="Elsewhere"), listing("NEW", region="Elsewhere"), listing("STAYS")]
+    with ingest:
+        assert companies.store(ingest, [exchanged], FRIDAY) == Changes(changed=1, moved=1)
+    assert weeks_of(ingest, "ABC") == []
+    with ingest:
+        assert companies.store(ingest, moved, FRIDAY) == Changes(changed=2, moved=2)
+    assert weeks_of(ingest, "ABC") == [date(2020, 5, 25), date(2020, 6, 1), date(2020, 6, 8)]
+    assert all_of(ingest, "select symbol, reason from market.changed_spans join market.symbols using (symbol_id)") == [
+        ("ABC", "moved")
+    ]
+    with ingest:
+        assert companies.store(ingest, moved, MONDAY) == Changes()
+    assert all_of(ingest, "select count(*) from market.changed_spans") == [(1,)]

@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from hedge_master.alpha_vantage.answers import Listing
+from hedge_master.warehouse.merge import ONE_MERGE_AT_A_TIME
 from hedge_master.warehouse.usd import reprice_symbols
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ differing as materialized (
         known.symbol_id,
         known.name <> delivered.name as is_renamed,
         known.region <> delivered.region or known.exchange <> delivered.exchange as is_moved,
+        known.region <> delivered.region as has_new_market,
         known.currency is distinct from delivered.currency as is_requoted,
         known.status <> delivered.status as has_new_status,
         ({_of("known", HISTORIC)}) is distinct from ({_of("delivered", HISTORIC)}) as is_historic,
@@ -84,10 +86,22 @@ select
     count(*) filter (where is_moved),
     count(*) filter (where has_new_status and status = 'delisted'),
     count(*) filter (where has_new_status and status = 'active'),
+    coalesce(array_agg(symbol_id) filter (where has_new_market), '{{}}'),
     coalesce(array_agg(symbol order by symbol) filter (where is_requoted), '{{}}'),
     coalesce(array_agg(symbol order by symbol) filter (where is_renamed and is_requoted and exchange is null), '{{}}')
 from differing
 """  # noqa: S608 (names of our own)
+
+# The days of its bars are sessions of its new market, and its returns are counted in those.
+MARK_MOVED = """
+select market.mark_changed_weeks(moved.symbol_id, bars.first_day, bars.last_day, 'moved')
+from unnest(%(moved)s) as moved (symbol_id)
+cross join lateral (
+    select min(prices.day) as first_day, max(prices.day) as last_day
+    from market.prices where prices.symbol_id = moved.symbol_id
+) as bars
+where bars.first_day is not null
+"""
 
 GIVE_AWAY = """
 update market.symbols set symbol = %(symbol)s, ticker_until = %(until)s
@@ -160,7 +174,11 @@ def _row(listing: Listing, symbol: str, ticker_until: date | None) -> dict[str, 
 
 def _merge(cursor: Cursor, rows: list[dict[str, object]], market_date: date) -> Changes:
     cursor.execute(MERGE, {"rows": json.dumps(rows, default=str), "market_date": market_date})
-    *counts, requoted, doubtful = cursor.fetchone() or ()
+    *counts, moved, requoted, doubtful = cursor.fetchone() or ()
+    if moved:
+        # Marks are numbered in the order of their commits: who keeps the last number that it has seen misses none.
+        cursor.execute("select pg_advisory_xact_lock(%s)", (ONE_MERGE_AT_A_TIME,))
+        cursor.execute(MARK_MOVED, {"moved": moved})
     if requoted:
         log.info("another currency than believed: %s", ", ".join(requoted))
         reprice_symbols(cursor, requoted)
