@@ -1,4 +1,4 @@
-{# A hash of what the windows are made with: the models up to fct_cumulative, the macros that hold their formulas, and the
+{# A hash of what the windows are made with: the models up to fct_cumulative and int_stored_returns, the macros that hold their formulas, and the
    values of the variables in both. int_changed_weeks keeps it: where another one stands, the log begins anew, and
    everything that follows it is made whole. So a release that changes a formula, or a column, changes the stored rows too.
    (A model's depends_on.macros would name the macros, but dbt adds to it while it runs.) #}
@@ -6,7 +6,7 @@
     {%- if not execute -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set models = ['model.hedge_master.fct_cumulative'] -%}
+    {%- set models = ['model.hedge_master.fct_cumulative', 'model.hedge_master.int_stored_returns'] -%}
     {%- for model in models -%}
         {%- for parent in graph.nodes[model].depends_on.nodes if parent in graph.nodes and parent not in models -%}
             {%- do models.append(parent) -%}
