@@ -5,7 +5,8 @@ with symbols as (
     select * from {{ ref('stg_market__symbols') }}
 ),
 
-prices as (
+-- Looked up along the key: a CTE that is named twice would else be copied whole, and read for each symbol.
+prices as not materialized (
     select * from {{ ref('stg_market__prices') }}
 ),
 
@@ -13,7 +14,6 @@ market_date as (
     select * from {{ ref('stg_market__market_date') }}
 ),
 
--- Each symbol's ends are read by the key, not its whole history.
 first_days as (
     select
         symbols.symbol_id,
