@@ -131,6 +131,8 @@ begin atomic
             coalesce(grouped.windows_outside, 0) as windows_outside,
             case
                 when symbols.first_bar is null then 'no prices'
+                -- Nothing is published yet and no end was given: a text beside a null would be none.
+                when asked.starts_on is null then 'no complete window'
                 when grouped.covers_start is not true
                     then
                         case

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from contextlib import closing
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from figures_market import MARKET_DATE, SESSIONS, SPLITS, ask, closes_by_symbol
 from psycopg2.extensions import connection as Connection
 
+from hedge_master.settings import Settings
 from oracles.close_measures import deviation_pct, price_deviation_usd, volatility
 from oracles.earnings_influence import (
     HALF_MONTHS_OF_2020,
@@ -122,6 +124,18 @@ def test_nobody_vanishes_from_the_influence(published_figures: Connection) -> No
         "FLAT": "did not move outside the seasons",
         "EMPTY": "no prices",
     }
+
+
+def test_before_the_first_complete_window_everybody_has_a_reason(figures: Settings) -> None:
+    """No window is there, so no market date to count from; the symbols have prices all the same."""
+    with closing(psycopg2.connect(figures.required("warehouse_dbt_url"))) as builder:
+        for mart in ("fct_symbol_volatility", "fct_windows"):
+            ask(builder, f"delete from marts.{mart} returning symbol_id")
+        reasons = dict(
+            ask(builder, "select symbol, left_out_reason from marts.earnings_influence(interval '6 months')")
+        )
+        builder.rollback()
+    assert reasons == dict.fromkeys(closes_by_symbol(), "no complete window") | {"EMPTY": "no prices"}
 
 
 def test_a_look_back_without_a_season_says_so(published_figures: Connection) -> None:
