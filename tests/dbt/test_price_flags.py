@@ -69,21 +69,34 @@ def with_bar(told: Story, number: int, **changes: float) -> Story:
     return replace(told, bars=bars)
 
 
+def in_dollars(told: Story, usd_per_unit: float) -> Story:
+    return replace(told, bars=[bar and flat_bar(bar.day, bar.close, usd_per_unit, bar.volume) for bar in told.bars])
+
+
 TRUE_STORIES = {
     "CALM": story(1, []),
     # A fall by 60% that stays: 101 / 40 is 2.5 times. One by half, traded ten times as much as usual in money. Another
     # by half in a panic of the whole market, when nobody buys: it opens at 90.
     "CRASH": story(11, [40], then=0.4),
-    "HALVED": story(11, [50], volume=20_000, then=0.5),
-    "PANIC": with_bar(story(11, [50], then=0.5), 11, open=90, high=90),
+    "HALVED": story(31, [50], volume=20_000, then=0.5),
+    "PANIC": with_bar(story(31, [50], then=0.5), 31, open=90, high=90),
     # Four new shares for one, as the API tells: 101 becomes 25.
     "SPLIT": story(11, [25], then=0.25, splits={session(11): 4.0}),
     # GameStop, 2021-01-26 to 29: up by 135%, down by 44%, up by 68%. The fall is reversed, and was only 1.8 times.
     "SURGE": story(11, [147.98, 347.51, 193.60, 325.00], then=3),
     # Doubled on six times its usual turnover, and the day after still at 1.2 times the close before.
-    "RUMOUR": story(11, [100, 205, 120], volume=4000, then=1.2),
+    "RUMOUR": story(31, [100, 205, 120], volume=4000, then=1.2),
     # One unit of the last digit that the API prints, up and down.
     "PENNY": story(1, [0.0001, 0.0002] * 25),
+    # Half a cent that ticks to a whole one in Toronto, day after day and once after weeks; a tenth of a cent in
+    # Sydney; a yen, at 0.0125 USD: up by a tick, and by five.
+    "TORONTO": story(1, [0.005, 0.010] * 25, currency="CAD"),
+    "STILL": story(1, [0.005] * 35 + [0.010] * 15, currency="CAD"),
+    "SYDNEY": story(1, [0.001] * 30 + [0.002] * 20, currency="AUD"),
+    "YEN": in_dollars(story(1, [1, 2, 1, 1] * 10 + [6, 6, 1, 1, 2, 1, 2, 2, 1, 1], currency="JPY"), 0.0125),
+    # Listed on session 30, traded at 100 and the day after at 200: nothing is usual yet. Nor after 19 bars.
+    "LISTED": story(1, [None] * 29 + [100], then=2),
+    "NEARLY USUAL": story(20, [55], then=0.55),
     # Ten closes of 100 that nobody traded at: nine are unchanged, the first was 101 before. Thirty that are traded at.
     # Twelve that are not, quoted anew after six.
     "SLEEPY": story(11, [100] * 10, volume=0),
@@ -111,20 +124,25 @@ DOUBTFUL_STORIES = {
     "SEESAW": story(11, [100, 200, 100, 200, 100]),
     # Splits that the API does not tell, on their usual turnover or less: 100 to 25.3 is 3.95 times, 1.2% from 4;
     # 101 to 55 is 1.84, 8% from 2; 101 to 10.1 is 10.
-    "NO SPLIT": story(11, [100, 25.3], then=0.253),
-    "SPLIT DAY UP": story(11, [55], then=0.55),
+    "NO SPLIT": story(31, [100, 25.3], then=0.253),
+    "SPLIT DAY UP": story(21, [55], then=0.55),
     "TEN TO ONE": story(10, [101, 10.1], then=0.1),
     # 100 to 14 is 7.14 times, 2.04% from 7, and 40 times the shares are traded, 5.6 times the money.
     "CRUSHED": with_bar(story(11, [100, 14], then=0.14), 12, volume=40_000),
     # The API dates a split three sessions late, and knows one that never was.
-    "LATER SPLIT": story(11, [50], then=0.5, splits={session(14): 2.0}),
-    "SPLIT ON PAPER": story(1, [], splits={session(11): 3.0}),
+    "LATER SPLIT": story(31, [50], then=0.5, splits={session(34): 2.0}),
+    "SPLIT ON PAPER": story(1, [], splits={session(31): 3.0}),
     # Pounds for three sessions, then pence again: 100 pence, then 1.01 to 1.03, then 103.
     "PENCE": story(11, [100, 1.01, 1.02, 1.03, 103], currency="GBX"),
     # Pence that stay pounds, and pounds that become pence.
     "NOW POUNDS": story(11, [100, 1], then=0.01, currency="GBX"),
     "NOW PENCE": story(11, [100, 10000], then=100, currency="GBP"),
     "FILS": story(11, [100, 0.1], then=0.001, currency="KWF"),
+    # Half a cent is half a dollar for a day: 99 ticks. A yen that becomes 10 and stays, 9 ticks, as many as it takes. A
+    # share that stood still at 0.30 USD doubles, by 15 times 0.02.
+    "CHEAP SLIP": story(1, [0.005] * 20 + [0.5] + [0.005] * 29, currency="CAD"),
+    "TEN YEN": in_dollars(story(1, [1, 1, 2, 1] * 10 + [10] * 10, currency="JPY"), 0.0125),
+    "WOKEN": story(1, [0.3] * 30 + [0.6] * 20),
     # Dollars that stay a hundredth: a split or the unit, nobody knows.
     "CENTS": story(11, [100, 1], then=0.01),
     # A decimal point for a day, across the holiday: a unit error, and no spike beside it.
@@ -183,19 +201,22 @@ EXPECTED = {
         flagged(12, "spike grave", "wrong bar", (100, 200, 100), back=13, days=1),
         flagged(14, "spike grave", "wrong bar", (100, 200, 100), back=15, days=1),
     ],
-    "NO SPLIT": [flagged(12, JUMP, "split missing", (100, 25.3, None))],
-    "SPLIT DAY UP": [flagged(11, ODD_JUMP, "split missing", (101, 55, None))],
+    "NO SPLIT": [flagged(32, JUMP, "split missing", (100, 25.3, None))],
+    "SPLIT DAY UP": [flagged(21, ODD_JUMP, "split missing", (101, 55, None))],
     "CRUSHED": [flagged(12, ODD_JUMP, "not known", (100, 14, None))],
     "LATER SPLIT": [
-        flagged(11, JUMP, "split missing", (50.5, 25, None)),
-        flagged(14, JUMP, "split not in the prices", (25, 50.5, None)),
+        flagged(31, JUMP, "split missing", (50.5, 25, None)),
+        flagged(34, JUMP, "split not in the prices", (25, 50.5, None)),
     ],
-    "SPLIT ON PAPER": [flagged(11, JUMP, "split not in the prices", (101 / 3, 100, None))],
+    "SPLIT ON PAPER": [flagged(31, JUMP, "split not in the prices", (101 / 3, 100, None))],
     "TEN TO ONE": [flagged(11, JUMP, "split missing", (101, 10.1, None))],
     "PENCE": [flagged(12, UNIT, "minor unit of the currency", (100, 1.01, 103), last=14, back=15, days=3)],
     "NOW POUNDS": [flagged(12, UNIT, "minor unit of the currency", (100, 1, None))],
     "NOW PENCE": [flagged(12, UNIT, "minor unit of the currency", (100, 10000, None))],
     "FILS": [flagged(12, UNIT, "minor unit of the currency", (100, 0.1, None))],
+    "CHEAP SLIP": [flagged(21, UNIT, "decimal point or unit", (0.005, 0.5, 0.005), back=22, days=1)],
+    "TEN YEN": [flagged(41, JUMP, "split missing", (1, 10, None))],
+    "WOKEN": [flagged(31, JUMP, "split missing", (0.3, 0.6, None))],
     "CENTS": [flagged(12, JUMP, "split missing or wrong unit", (100, 1, None))],
     "SLIP": [flagged(21, UNIT, "decimal point or unit", (101, 10000, 101), back=22, days=1)],
     "NEWEST": [flagged(50, JUMP, "split missing", (100, 200, None))],

@@ -44,15 +44,18 @@ judged as (
         round_ratios.is_a_units,
         coalesce(abs(unexplained.times / round_ratios.ratio - 1) <= {{ var('round_ratio_tolerance') }}, false)
             as is_at_round_ratio,
-        -- A split is there from the open on and draws no crowd; a crash runs through the day, or draws one.
-        round_ratios.ratio is not null
-        and abs(
-            greatest(unexplained.open, unexplained.close_before)
-            / least(unexplained.open, unexplained.close_before)
-            / round_ratios.ratio - 1
-        ) <= {{ var('split_day_tolerance') }}
-        and unexplained.turnover <= {{ var('most_ordinary_turnover') }} * unexplained.usual_turnover * (1 + 1e-9)
-            as is_quietly_near_one,
+        -- A split is there from the open on and draws no crowd; a crash runs through the day, or draws one. A symbol
+        -- without a usual turnover yet has no ordinary one.
+        coalesce(
+            round_ratios.ratio is not null
+            and abs(
+                greatest(unexplained.open, unexplained.close_before)
+                / least(unexplained.open, unexplained.close_before)
+                / round_ratios.ratio - 1
+            ) <= {{ var('split_day_tolerance') }}
+            and unexplained.turnover <= {{ var('most_ordinary_turnover') }} * unexplained.usual_turnover * (1 + 1e-9),
+            false
+        ) as is_quietly_near_one,
         -- A jump of just 5 times must not hang on the adjustment's last digits.
         unexplained.times >= {{ var('least_jump_times') }} * (1 - 1e-9) as is_wide
     from unexplained

@@ -3,12 +3,16 @@ with returns as (
     select * from {{ ref('int_returns') }}
 ),
 
--- Twice, since each is looked up along the key: a CTE that is named twice would be copied whole.
+-- By three names, since each is looked up along the key: a CTE that is named twice would be copied whole.
 bars as (
     select * from {{ ref('stg_market__prices') }}
 ),
 
 bars_before as (
+    select * from {{ ref('stg_market__prices') }}
+),
+
+bars_of_ticks as (
     select * from {{ ref('stg_market__prices') }}
 ),
 
@@ -63,7 +67,12 @@ bar_of_day as (
         bar.low,
         bar.high,
         bar.close,
-        bar.volume
+        bar.volume,
+        -- In the share of the day, as its close was quoted.
+        abs(1 - far.close_before / far.close) * bar.close as price_move,
+        least(1, far.close_before / far.close) * bar.close as lower_close,
+        -- Without a rate of the day 1: a yen, a won, a rupiah, a cent of the rand.
+        coalesce({{ var('largest_tick_usd') }} * bar.close / bar.close_usd, 1) as largest_tick
     from far
     cross join
         lateral (
@@ -73,6 +82,46 @@ bar_of_day as (
             order by bars.day
             limit 1
         ) as bar
+),
+
+-- Where no tick could explain the move, as it is so wide in money or in times the lower close, no bar is read.
+quotes as (
+    select
+        bar_of_day.symbol_id,
+        bar_of_day.day,
+        quoted.price
+    from bar_of_day
+    cross join
+        lateral (
+            select bars_of_ticks.*
+            from bars_of_ticks
+            where
+                bars_of_ticks.symbol_id = bar_of_day.symbol_id and bars_of_ticks.day <= bar_of_day.day
+                and bar_of_day.price_move
+                < {{ var('least_ticks') }} * least(bar_of_day.largest_tick, bar_of_day.lower_close)
+            order by bars_of_ticks.day desc
+            -- The day's own, and those before.
+            limit {{ var('tick_bars') }} + 1
+        ) as bar
+    cross join lateral unnest(array[bar.open, bar.high, bar.low, bar.close]) as quoted (price)
+),
+
+steps as (
+    select
+        symbol_id,
+        day,
+        price - lag(price) over (partition by symbol_id, day order by price) as step
+    from quotes
+),
+
+ticks as (
+    select
+        symbol_id,
+        day,
+        min(step) as tick
+    from steps
+    where step > 0
+    group by symbol_id, day
 ),
 
 usual as (
@@ -90,6 +139,8 @@ usual as (
             limit {{ var('usual_turnover_bars') }}
         ) as bar
     group by far.symbol_id, far.day
+    -- Of a few bars nothing is usual: a listing's first day turns over many times what follows.
+    having count(*) = {{ var('usual_turnover_bars') }}
 )
 
 select
@@ -119,6 +170,10 @@ inner join sessions as sessions_before
         far.market = sessions_before.market
         and sessions.session_number - far.missed_sessions - 1 = sessions_before.session_number
 inner join bar_of_day on far.symbol_id = bar_of_day.symbol_id and far.day = bar_of_day.day
-inner join usual on far.symbol_id = usual.symbol_id and far.day = usual.day
+left join ticks on far.symbol_id = ticks.symbol_id and far.day = ticks.day
+left join usual on far.symbol_id = usual.symbol_id and far.day = usual.day
 left join units on far.currency = units.currency
-where abs(1 - far.close_before / far.close) * bar_of_day.close >= {{ var('least_price_move') }} * (1 - 1e-9)
+where
+    -- least() leaves out a null, a tick that was not looked for.
+    bar_of_day.price_move
+    >= {{ var('least_ticks') }} * least(ticks.tick, bar_of_day.largest_tick, bar_of_day.lower_close) * (1 - 1e-9)
