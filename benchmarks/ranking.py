@@ -23,6 +23,7 @@ from ranking_market import Market
 from ranking_questions import QUESTIONS, ROWS, Question, chart_columns, plain_average, ranking, superset_query
 from ranking_timing import Statement, Timing, answered, rows, timed, together
 from ranking_warehouse import Filled, build, fill
+from row_bytes import BYTES_A_ROW
 from running import end_as_ctrl_c, say
 from services import free_ports, postgres_server, stack_in
 
@@ -31,7 +32,7 @@ from hedge_master.settings import REPO_ROOT
 
 SYMBOLS, FEW_SYMBOLS = 80_000, 8_000
 WEEKS = 1_043
-BYTES = {"marts.fct_windows": 215, "marts.fct_cumulative": 225}  # of a row with its index: what was measured, and 5%
+BYTES = {f"marts.{name}": limit for name, limit in BYTES_A_ROW.items()}
 ROUNDS, MORE_ROUNDS = 2, 5  # of 20 questions; more where the limit is tight
 LOOK_BACKS_OF_SUPERSET = ("3 months", "1 year", "5 years", "20 years")
 TOP = f"top {ROWS}"

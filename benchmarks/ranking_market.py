@@ -6,6 +6,7 @@ drawn apart and agree.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 from ranking_rows import Column, Table
 
+from hedge_master.settings import REPO_ROOT
+
 MARKET_DATE = date(2020, 6, 12)  # a Friday
 LAST_SUNDAY = np.datetime64("2020-06-07", "D")
 SYMBOLS_AT_ONCE = 50
 SHORT, GAPS = 0.02, 0.005  # shares of windows with too few returns for a volatility, and of weeks without a bar
 LONG_PAST = 200  # weeks for which each RATELESS-th symbol has no exchange rate, as INR before 2009
 RATELESS = 29
-GRID = 1 << 20  # as on_grid in dbt_project/macros/cumulative_sums.sql
 Integers = NDArray[np.uint64]
+
+
+def grid() -> int:
+    """Steps of the grid to one, as on_grid has them."""
+    macros = (REPO_ROOT / "dbt_project" / "macros" / "cumulative_sums.sql").read_text("utf-8")
+    found = re.search(r"macro on_grid\(value\) -%}\s*\(floor\({{ value }} \* (\d+)\) / \1\)", macros)
+    if found is None:
+        raise RuntimeError("on_grid is written in another way than the benchmark knows")
+    return int(found[1])
 
 
 def mixed(numbers: Integers) -> Integers:
@@ -95,7 +106,7 @@ class Market:
     def cumulative(self, table: Table) -> Iterator[bytes]:
         """The rows of fct_cumulative, week by week: each symbol from its first window on."""
         figures = [name.removesuffix("_windows") for name in table.columns if name.endswith("_windows")]
-        symbols = np.arange(self.symbols)
+        symbols, steps = np.arange(self.symbols), grid()
         kinds = table.columns.items()
         state = {name: np.zeros(self.symbols, float if kind == "double precision" else int) for name, kind in kinds}
         state["symbol_id"] = symbols + 1
@@ -109,7 +120,7 @@ class Market:
                 found = is_there & ~np.isnan(values[name])
                 value = np.where(found, values[name], 0.0)
                 if f"{name}_sum_rest" in table.columns:
-                    on_grid = np.floor(value * GRID) / GRID
+                    on_grid = np.floor(value * steps) / steps
                     state[f"{name}_sum_rest"] = state[f"{name}_sum_rest"] + (value - on_grid)
                     value = on_grid
                 state[f"{name}_sum"] = state[f"{name}_sum"] + value

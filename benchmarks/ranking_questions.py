@@ -75,7 +75,10 @@ def ranking(question: Question, columns: str = "*", **options: object) -> str:
 
 
 def plain_average(question: Question, column: str) -> str:
-    """The same rule without sums: all windows of the look-back are read. Symbol and value of those that rank."""
+    """The same rule without sums: all windows of the look-back are read. Symbol and value of those that rank.
+
+    Out is what was delisted by the end or has had no bar for 14 days, and what has a grave flag that touches a window.
+    """
     chosen = "".join(f" and {COLUMNS[name]} = any(%({name})s)" for name in question.filters)
     return f"""
     with span as materialized (
@@ -85,6 +88,11 @@ def plain_average(question: Question, column: str) -> str:
         from (
             select (%(as_of)s::date - %(look_back)s::interval)::date as starts_on, %(as_of)s::date as ends_on
         ) as asked
+    ),
+    counted as (
+        select min(day)::date - 13 as first_day, max(day)::date as last_day
+        from span cross join generate_series(starts_on + 1, ends_on::timestamp, '1 day') as day
+        where extract(isodow from day) = 7
     ),
     averages as (
         select symbol_id,
@@ -98,6 +106,12 @@ def plain_average(question: Question, column: str) -> str:
     select symbol, value
     from averages inner join marts.dim_symbols using (symbol_id), span
     where covers and 5 * found >= 4 * expected and value is not null and liquidity_tier <> 'untradable'{chosen}
+        and (delisted_on is null or delisted_on > ends_on) and last_bar >= ends_on - 14
+        and symbol_id not in (
+            select symbol_id from marts.fct_price_flags, counted
+            where severity = 'grave' and day <= counted.last_day
+                and (fct_price_flags.last_day >= first_day or returned_on >= first_day)
+        )
     order by value desc, symbol
     """  # noqa: S608 (names of our own)
 

@@ -34,29 +34,43 @@ TIERS = ("high", "medium", "low", "low", "unknown", "untradable")
 CURRENCIES = ("USD", "EUR", "GBX", "JPY", "INR", "CAD", "CNY", "HKD", "BRL", "AUD")
 
 SYMBOLS = """
-insert into marts.dim_symbols (symbol_id, symbol, name, market, currency, type, status, first_bar, last_bar,
-    days_since_last_bar, median_turnover_usd, liquidity_tier, price_band)
+insert into marts.dim_symbols (symbol_id, symbol, name, market, currency, type, status, delisted_on, first_bar,
+    last_bar, days_since_last_bar, median_turnover_usd, liquidity_tier, price_band)
 select symbol_id, 'BENCH' || lpad(symbol_id::text, 5, '0'), 'Company ' || symbol_id || ' (simulated)',
     (%(markets)s)[1 + symbol_id %% %(market_count)s], (%(currencies)s)[1 + symbol_id / 3 %% %(currency_count)s],
     case when symbol_id %% 7 = 0 then 'ETF' else 'Equity' end,
-    case when last_bar < %(market_date)s::date - 30 then 'delisted' else 'active' end,
+    case when is_delisted then 'delisted' else 'active' end, case when is_delisted then last_bar + 1 end,
     first_bar, last_bar, %(market_date)s::date - last_bar,
     case tier when 'high' then 6e7 when 'medium' then 6e6 when 'low' then 2e5 when 'untradable' then 1e4 end,
     tier, '5 to 20'
 from unnest(%(first_bars)s::date[], %(last_bars)s::date[]) with ordinality as bars (first_bar, last_bar, number)
 cross join lateral (select number::integer as symbol_id) as keys
+cross join lateral (
+    -- Of each third of those that are gone nothing is known but that they trade no more.
+    select coalesce(last_bar < %(market_date)s::date - 30 and symbol_id %% 3 > 0, false) as is_delisted
+) as fates
 cross join lateral (select (%(tiers)s)[1 + symbol_id / 11 %% %(tier_count)s] as tier) as tiers
 """
-# Five days of each fifth symbol, spread over twenty years; every second one is grave.
+# On a day of their own life: three symbols in ten have a grave flag and five in ten a milder one.
 FLAGS = """
-insert into marts.fct_price_flags (symbol_id, symbol, day, last_day, flag, severity, likely_cause, day_before,
-    close_before, close)
-select symbol_id, symbol, day, day, 'jump', case when number %% 2 = 0 then 'grave' else 'doubtful' end, 'unknown',
-    day - 1, 10, 51
+insert into marts.fct_price_flags (symbol_id, symbol, day, last_day, flag, severity, likely_cause, ratio, day_before,
+    close_before, close, returned_on, close_after, days)
+select symbol_id, symbol, day, day + lasts, flag, severity, likely_cause, 5.1, day - 1, 10, 51,
+    case when comes_back then day + lasts + 1 end, case when comes_back then 10 end, nullif(lasts, 0) + 1
 from marts.dim_symbols
-cross join generate_series(1, 5) as number
-cross join lateral (select %(market_date)s::date - (symbol_id * 7919 + number * 1409) %% 7300 as day) as days
-where symbol_id %% 5 = 0
+inner join (
+    values
+    (0, 'spike', 'grave', 'wrong bar', 0, true),
+    (1, 'unit_error', 'grave', 'decimal point or unit', 20, true),
+    (2, 'jump_without_split', 'grave', 'split missing', 0, false),
+    (3, 'jump_without_split', 'doubtful', 'not known', 0, false),
+    (4, 'spike', 'doubtful', 'wrong close', 0, true),
+    (5, 'gap', 'doubtful', 'suspended or not delivered', 0, false),
+    (6, 'gap', 'doubtful', 'suspended or not delivered', 0, false),
+    (7, 'unchanged_without_volume', 'doubtful', 'not traded or filled in', 14, false)
+) as kinds (lot, flag, severity, likely_cause, lasts, comes_back) on symbol_id * 7919 / 64 %% 10 = lot
+cross join lateral (select first_bar + (symbol_id * 104729::bigint %% (last_bar - first_bar))::integer as day) as days
+where last_bar > first_bar
 """
 
 

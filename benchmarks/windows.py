@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 from running import end_as_ctrl_c, say
 from services import warehouse
 from windows_bars import LAST, WEEKS
-from windows_figures import Size, Work, cost_table, figures, increment_lines, table_lines
+from windows_figures import Size, Work, cost_table, figures, increment_lines, table_lines, without_limit
 from windows_market import Market
 from windows_meter import Meter, Spent
 from windows_models import MARTS, WINDOWS, Increment, Models, Stored
@@ -141,10 +141,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     lines = figures(result.works, result.small, result.large, result.stored)
     print(
         cost_table(result.works),
-        table_lines(result.stored, result.seconds, symbols),
+        table_lines(result.stored, result.seconds, symbols, result.large.rows),
         increment_lines(result.small),
         increment_lines(result.large),
         table(lines),
+        without_limit(result.works, result.large),
         sep="\n\n",
     )
     return 0 if all(each.passes for each in lines) else 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from figures import Figure
+from row_bytes import BYTES_A_ROW
 from windows_meter import Spent
 from windows_models import CUMULATIVE, WINDOWS, Increment, Stored
 
@@ -17,7 +18,13 @@ LEAST_ROWS_A_SYMBOL = 1_000
 TIMES_COPY_SQL = 3.5
 TIMES_COPY_MODELS = 12
 GROWTH = 1.2
-BYTES_A_ROW = {WINDOWS: 215, CUMULATIVE: 224}  # what was measured when they were set, and 5%
+# With fewer rows the start of dbt is most of what the models cost, and says nothing of them.
+LEAST_ROWS_OF_MODELS = 10_000_000
+LEAST_ROWS_TO_EXTRAPOLATE = 40_000_000
+# By a Monday's bar, rows inserted and deleted for each symbol: the window that ended the day before is complete, the
+# one that has begun another (two each: the old row goes), one begins; one cumulative row.
+WRITTEN_A_SYMBOL = {WINDOWS: 5, CUMULATIVE: 1}
+MICRO = 1e-6
 
 
 class Work(StrEnum):
@@ -48,22 +55,74 @@ class Size:
         what others took beyond it is the machine's."""
         return min(each.spent.postgres for each in self.few_days)
 
+    @property
+    def cpu_a_row(self) -> float:
+        """Of Postgres, for each window and cumulative row that the day of all symbols wrote."""
+        return self.day.spent.postgres / _written(self.day)
+
+    @property
+    def cpu_a_further_row(self) -> float:
+        """The same beyond a day of few symbols: without what a build costs whatever has changed."""
+        further = _written(self.day) - max(map(_written, self.few_days))
+        return (self.day.spent.postgres - self.few_cpu) / further if further > 0 else float("nan")
+
+    @property
+    def strayed(self) -> int:
+        """Rows that the day of all symbols wrote beyond what it changed, or did not write."""
+        return sum(abs(self.day.written.get(name, 0) - rows * self.symbols) for name, rows in WRITTEN_A_SYMBOL.items())
+
+
+def _written(day: Increment) -> int:
+    return sum(day.written.get(name, 0) for name in WRITTEN_A_SYMBOL)
+
 
 def figures(works: Mapping[Work, Spent], small: Size, large: Size, stored: Mapping[str, Stored]) -> list[Figure]:
     copy, start = works[Work.COPY].postgres, works[Work.START]
-    models = works[Work.MODELS].cpu - start.cpu
+    models = works[Work.MODELS]
     grown = f"{large.rows / 1e6:.1f}M rows stored over {small.rows / 1e6:.1f}M"
     return [
         Figure("SQL alone over COPY", works[Work.SQL].postgres / copy, "at most", TIMES_COPY_SQL, "x"),
+        *(
+            [
+                Figure(
+                    "dbt models whole, with dbt's start, over COPY",
+                    models.cpu / copy,
+                    "at most",
+                    TIMES_COPY_MODELS,
+                    "x",
+                )
+            ]
+            if models.rows >= LEAST_ROWS_OF_MODELS
+            else []
+        ),
         Figure(
-            "dbt models whole, without a build of no bars, over COPY", models / copy, "at most", TIMES_COPY_MODELS, "x"
+            "dbt models whole, without a build of no bars, over COPY",
+            (models.cpu - start.cpu) / copy,
+            "at most",
+            TIMES_COPY_MODELS,
+            "x",
         ),
         Figure(f"increment: days of few symbols, {grown}", large.few_cpu / small.few_cpu, "at most", GROWTH, "x"),
+        Figure(f"a day of all: CPU a row, {grown}", large.cpu_a_row / small.cpu_a_row, "at most", GROWTH, "x"),
+        Figure("a day of all: rows beside what it changed", small.strayed + large.strayed, "at most", 0, "rows"),
         *(
             Figure(f"a row of {name} in all", stored[name].bytes_a_row, "at most", limit, "B")
             for name, limit in BYTES_A_ROW.items()
         ),
     ]
+
+
+def without_limit(works: Mapping[Work, Spent], large: Size) -> str:
+    """What is told and held to nothing."""
+    models, copy = works[Work.MODELS], works[Work.COPY].postgres
+    further = f"{large.cpu_a_further_row / MICRO:.0f} us of Postgres for each row beyond those of a day of few"
+    lines = [f"a day of all symbols: {further}"]
+    if models.rows < LEAST_ROWS_OF_MODELS:
+        lines.append(
+            f"dbt models whole, with dbt's start, over COPY: {models.cpu / copy:.1f} x; held to {TIMES_COPY_MODELS} "
+            f"from {LEAST_ROWS_OF_MODELS:,} rows on"
+        )
+    return "\n".join(["without a limit", *(f"  {each}" for each in lines)])
 
 
 def cost_table(works: Mapping[Work, Spent]) -> str:
@@ -94,14 +153,17 @@ def increment_lines(size: Size) -> str:
     return "\n".join(lines)
 
 
-def table_lines(stored: Mapping[str, Stored], seconds: Mapping[str, float], symbols: int) -> str:
-    """What each table that grows with the weeks takes, and will take with all symbols, and how long it was built."""
+def table_lines(stored: Mapping[str, Stored], seconds: Mapping[str, float], symbols: int, rows: int) -> str:
+    """What each table that grows with the weeks takes, and how long it was built. `rows`: bars that were measured; from
+    few of them it is not said what a table will take with all symbols."""
+    is_enough = rows >= LEAST_ROWS_TO_EXTRAPOLATE
     stored = {name: table for name, table in stored.items() if table.rows >= LEAST_ROWS_A_SYMBOL * symbols}
     width = max(map(len, stored))
     head = f"{'table':<{width}}  {'rows':>10} {'B a row':>8} {f'GB at {SYMBOLS_TO_BE:,}':>12} {'built, wall s':>13}"
     lines = [
         f"{name:<{width}}  {table.rows:>10,} {table.bytes_a_row:>8.1f} "
-        f"{table.total_bytes / symbols * SYMBOLS_TO_BE / GIGABYTE:>12.1f} {seconds.get(name, 0):>13.1f}"
+        + (f"{table.total_bytes / symbols * SYMBOLS_TO_BE / GIGABYTE:>12.1f}" if is_enough else f"{'-':>12}")
+        + f" {seconds.get(name, 0):>13.1f}"
         for name, table in stored.items()
     ]
     return "\n".join([head, *lines])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from built_models import WINDOWS, Models, assert_alike
+from built_models import FOLLOWERS, Models, assert_alike
 from changing_market import LATER, late_correction, new_days, new_symbol, one_day, weekdays
 
 LAST_WEEKS_MONDAY = date(2019, 9, 9)
@@ -88,7 +88,7 @@ def test_what_both_copies_have_seen_is_let_go(lasting: Models) -> None:
 
 def test_other_formulas_make_everything_whole(lasting: Models) -> None:
     """As a release does that changes one: here a year has 250 days."""
-    others = ("--vars", "{trading_days_a_year: 250}", "--select", *WINDOWS)
+    others = ("--vars", "{trading_days_a_year: 250}", "--select", *FOLLOWERS)
     before = lasting.rows()
     lasting.dbt("run", *others)
     followed = lasting.rows()
