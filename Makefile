@@ -58,7 +58,7 @@ torture: SEED ?= 2020
 torture: setup ## KILLS=50 kills -9 of the stream's processes; what is left must be what a run without kills leaves
 	@PYTHONPATH=plugins:spark_jobs:tests:tests/torture $(BIN)/python tests/torture/torture_run.py --kills $(KILLS) --seed $(SEED)
 
-bench-numbers: setup ## what windows and ranking cost, pass or FAIL on each line (11 minutes; QUICK=1: 4; FULL=1: 40M rows, 20)
+bench-numbers: setup ## what windows and ranking cost, pass or FAIL a line (11 minutes; QUICK=1: 4; FULL=1: 20)
 	@missed=0; \
 	$(BIN)/python benchmarks/windows.py $(if $(QUICK),--quick,$(if $(FULL),--symbols 8000)) || missed=1; \
 	$(BIN)/python benchmarks/ranking.py $(if $(QUICK),--quick) || missed=1; \

@@ -21,8 +21,8 @@ GROWTH = 1.2
 # With fewer rows the start of dbt is most of what the models cost, and says nothing of them.
 LEAST_ROWS_OF_MODELS = 10_000_000
 LEAST_ROWS_TO_EXTRAPOLATE = 40_000_000
-# By a Monday's bar, rows inserted and deleted for each symbol: the window that ended the day before is complete, the
-# one that has begun another (two each: the old row goes), one begins; one cumulative row.
+# Of each symbol a Monday completes a window, goes on with one (each is deleted and inserted anew) and begins a third;
+# the completed one has a cumulative row.
 WRITTEN_A_SYMBOL = {WINDOWS: 5, CUMULATIVE: 1}
 MICRO = 1e-6
 
@@ -56,13 +56,11 @@ class Size:
         return min(each.spent.postgres for each in self.few_days)
 
     @property
-    def cpu_a_row(self) -> float:
-        """Of Postgres, for each window and cumulative row that the day of all symbols wrote."""
-        return self.day.spent.postgres / _written(self.day)
-
-    @property
     def cpu_a_further_row(self) -> float:
-        """The same beyond a day of few symbols: without what a build costs whatever has changed."""
+        """Of Postgres, for each window and cumulative row that the day of all symbols wrote beyond a day of few.
+
+        Thus without what a build costs whatever has changed, which is most of a small day.
+        """
         further = _written(self.day) - max(map(_written, self.few_days))
         return (self.day.spent.postgres - self.few_cpu) / further if further > 0 else float("nan")
 
@@ -85,7 +83,7 @@ def figures(works: Mapping[Work, Spent], small: Size, large: Size, stored: Mappi
         *(
             [
                 Figure(
-                    "dbt models whole, with dbt's start, over COPY",
+                    "dbt models whole, all that they cost, over COPY",
                     models.cpu / copy,
                     "at most",
                     TIMES_COPY_MODELS,
@@ -103,8 +101,9 @@ def figures(works: Mapping[Work, Spent], small: Size, large: Size, stored: Mappi
             "x",
         ),
         Figure(f"increment: days of few symbols, {grown}", large.few_cpu / small.few_cpu, "at most", GROWTH, "x"),
-        Figure(f"a day of all: CPU a row, {grown}", large.cpu_a_row / small.cpu_a_row, "at most", GROWTH, "x"),
-        Figure("a day of all: rows beside what it changed", small.strayed + large.strayed, "at most", 0, "rows"),
+        Figure(
+            "a day of all symbols: rows written that it did not change", small.strayed + large.strayed, "at most", 0, ""
+        ),
         *(
             Figure(f"a row of {name} in all", stored[name].bytes_a_row, "at most", limit, "B")
             for name, limit in BYTES_A_ROW.items()
@@ -115,11 +114,13 @@ def figures(works: Mapping[Work, Spent], small: Size, large: Size, stored: Mappi
 def without_limit(works: Mapping[Work, Spent], large: Size) -> str:
     """What is told and held to nothing."""
     models, copy = works[Work.MODELS], works[Work.COPY].postgres
-    further = f"{large.cpu_a_further_row / MICRO:.0f} us of Postgres for each row beyond those of a day of few"
-    lines = [f"a day of all symbols: {further}"]
+    lines = [
+        f"a day of all symbols: {large.cpu_a_further_row / MICRO:.0f} us of Postgres for each row written "
+        "beyond those of a day of few",
+    ]
     if models.rows < LEAST_ROWS_OF_MODELS:
         lines.append(
-            f"dbt models whole, with dbt's start, over COPY: {models.cpu / copy:.1f} x; held to {TIMES_COPY_MODELS} "
+            f"dbt models whole, all that they cost, over COPY: {models.cpu / copy:.1f} x; held to {TIMES_COPY_MODELS} "
             f"from {LEAST_ROWS_OF_MODELS:,} rows on"
         )
     return "\n".join(["without a limit", *(f"  {each}" for each in lines)])

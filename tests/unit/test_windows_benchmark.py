@@ -52,30 +52,69 @@ def test_a_window_of_ten_returns_is_annualised_as_c4_has_it(modules: dict[str, M
     assert "when 6 " not in sql
 
 
-def test_figures_compare_works_and_days(modules: dict[str, ModuleType]) -> None:
-    """COPY 2 s, SQL 7 s: 3.5. Models 27 s: 13.5, and without dbt's start, 3 s, 12. The least of the days: 0.5 over 0.4.
-
-    A day of all 10 symbols writes 50 windows and 10 cumulative rows in 6 s, 0.1 s each; of all 100 symbols 600 rows in
-    48 s, 0.08 s each, of which two windows too many and a cumulative row too few.
-    """
-    figures, models = modules["windows_figures"], modules["windows_models"]
-    spent, work = modules["windows_meter"].Spent, figures.Work
-    works = {
-        work.COPY: spent(10, postgres=2),
-        work.SQL: spent(10, postgres=7),
-        work.MODELS: spent(10_000_000, postgres=20, client=7),
+def works(modules: dict[str, ModuleType], rows: int) -> dict[object, object]:
+    """COPY 2 s, SQL 7 s: 3.5. Models 27 s: 13.5; without dbt's start of 3 s: 12."""
+    work, spent = modules["windows_figures"].Work, modules["windows_meter"].Spent
+    return {
+        work.COPY: spent(rows, postgres=2),
+        work.SQL: spent(rows, postgres=7),
+        work.MODELS: spent(rows, postgres=20, client=7),
         work.START: spent(postgres=0.5, client=2.5),
     }
 
-    def day(postgres: float, windows: int = 0, cumulative: int = 0) -> object:
-        written = {"fct_windows": windows, "fct_cumulative": cumulative}
-        return models.Increment(spent(postgres=postgres, client=9), written)
 
-    small = figures.Size(1, 10, day(6, 50, 10), [day(0.4), day(0.6)])
-    large = figures.Size(10, 100, day(48.08, 502, 99), [day(0.5), day(0.8)])
+def size(modules: dict[str, ModuleType], symbols: int, all_of_them: float, few: list[float], windows: int) -> object:
+    """Of a day of all symbols and of days of ten: 4 windows and no cumulative row each."""
+    models, spent = modules["windows_models"], modules["windows_meter"].Spent
+    day = models.Increment(
+        spent(postgres=all_of_them, client=9), {"fct_windows": windows, "fct_cumulative": symbols, "int_weeks": 7}
+    )
+    days = [models.Increment(spent(postgres=each, client=9), {"fct_windows": 40}) for each in few]
+    return modules["windows_figures"].Size(5_000 * symbols, symbols, day, days)
+
+
+def test_figures_show_the_models_with_and_without_the_start_of_dbt_and_compare_days(
+    modules: dict[str, ModuleType],
+) -> None:
+    """The least of few symbols' days: 0.5 s over 0.4 s. A day of all wrote what it changed."""
+    figures, models = modules["windows_figures"], modules["windows_models"]
+    small, large = size(modules, 10, 0.6, [0.4, 0.6], 50), size(modules, 100, 3.6, [0.5, 0.8], 500)
     stored = {"fct_windows": models.Stored(10, 2_000), "fct_cumulative": models.Stored(10, 2_500)}
-    found = figures.figures(works, small, large, stored)
-    assert [each.measured for each in found] == pytest.approx([3.5, 13.5, 12, 1.25, 0.8, 3, 200, 250])
-    assert [each.passes for each in found] == [True, False, True, False, True, False, True, False]
-    works[work.MODELS] = spent(1_000_000, postgres=20, client=7)
-    assert len(figures.figures(works, small, large, stored)) == len(found) - 1  # too few rows to say so
+    found = figures.figures(works(modules, 10_000_000), small, large, stored)
+    assert [each.measured for each in found] == pytest.approx([3.5, 13.5, 12, 1.25, 0, 200, 250])
+    assert [each.passes for each in found] == [True, False, True, False, True, True, False]
+    # 3.6 s - 0.5 s for 600 - 40 rows.
+    assert figures.without_limit(works(modules, 10_000_000), large).splitlines()[1:] == [
+        "  a day of all symbols: 5536 us of Postgres for each row written beyond those of a day of few"
+    ]
+
+
+def test_with_few_rows_the_start_of_dbt_is_told_and_held_to_nothing(modules: dict[str, ModuleType]) -> None:
+    """Of the larger size's windows two are missing, and the smaller's has three more than it changed: five rows."""
+    figures, models = modules["windows_figures"], modules["windows_models"]
+    small, large = size(modules, 10, 0.6, [0.4], 53), size(modules, 100, 3.6, [0.5], 498)
+    stored = {"fct_windows": models.Stored(10, 2_000), "fct_cumulative": models.Stored(10, 2_000)}
+    found = figures.figures(works(modules, 1_000_000), small, large, stored)
+    assert [each.measured for each in found if "dbt models" in each.name] == [12]
+    assert [(each.measured, each.passes) for each in found if "did not change" in each.name] == [(5, False)]
+    assert "13.5 x; held to 12 from 10,000,000 rows on" in figures.without_limit(works(modules, 1_000_000), large)
+
+
+@pytest.mark.parametrize(("rows", "told"), [(10_000_000, "-"), (40_000_000, "16.0")])
+def test_what_all_symbols_take_is_told_from_40_million_rows_on(
+    modules: dict[str, ModuleType], rows: int, told: str
+) -> None:
+    """1,000 windows of 200 B a symbol: 16 GB at 80,000."""
+    stored = {"fct_windows": modules["windows_models"].Stored(2_000, 400_000)}
+    line = modules["windows_figures"].table_lines(stored, {"fct_windows": 1.5}, 2, rows).splitlines()[1]
+    assert line.split() == ["fct_windows", "2,000", "200.0", told, "1.5"]
+
+
+def test_sums_of_the_rankings_benchmark_are_cut_at_2_to_the_minus_10(modules: dict[str, ModuleType]) -> None:
+    """As the comment of on_grid says; by another grid the drawn sums would not be those of the models."""
+    market = importlib.import_module("ranking_market")
+    try:
+        assert market.grid() == 1024
+    finally:
+        for name in ("ranking_market", "ranking_rows"):
+            sys.modules.pop(name)
