@@ -197,7 +197,8 @@ def test_a_producer_that_is_done_for_buys_no_further_answer(ledger: Connection) 
 
     api = Api({f"S{number:02}": b'{"Time Series (Daily)": {}}' for number in range(40)})
     producer: Any = DoneFor()
-    with pytest.raises(PublishingFailed, match=r"messages: S00: 27 bytes: .*fenced"):
+    # Of the calls in flight any may be answered first.
+    with pytest.raises(PublishingFailed, match=r"messages: S\d\d: 27 bytes: .*fenced"):
         publish(api, producer, ledger, "run/done")
     assert len(api.asked) < 10
 
