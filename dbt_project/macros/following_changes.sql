@@ -63,25 +63,19 @@
 {%- endmacro %}
 
 {# A query: symbol_id, first_day, last_day. What of a table that follows the changes has to be made anew, by the days in `grain`:
-   'week_start': the changed weeks; 'day': the days of them; 'window_start': the windows that hold them or have become complete or begun since;
+   'week_start': the changed weeks; 'day': the days of them; 'window_start': the windows that hold them or have become
+   complete or begun since;
    'window_end': the cumulative rows from the first of those that are complete, one by one, as their index has them.
    Slices may overlap. #}
 {% macro changed_slices(relation, grain) -%}
     {%- set seen = changes_seen(relation) -%}
     {%- set seen_date = "date '" ~ seen.market_date ~ "'" -%}
     {%- set market_date = '(select dates.market_date from staging.stg_market__market_date as dates)' -%}
-    {%- if grain == 'week_start' -%}
+    {%- if grain in ('week_start', 'day') -%}
         select
             changes.symbol_id,
             changes.from_week as first_day,
-            changes.to_week as last_day
-        from intermediate.int_changed_weeks as changes
-        where changes.build > {{ seen.build }} and changes.symbol_id is not null
-    {%- elif grain == 'day' -%}
-        select
-            changes.symbol_id,
-            changes.from_week as first_day,
-            changes.to_week + 6 as last_day
+            changes.to_week{{ ' + 6' if grain == 'day' }} as last_day
         from intermediate.int_changed_weeks as changes
         where changes.build > {{ seen.build }} and changes.symbol_id is not null
     {%- elif grain == 'window_start' -%}

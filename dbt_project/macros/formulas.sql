@@ -1,7 +1,7 @@
-{# A hash of what the windows are made with: the models up to fct_cumulative and int_stored_returns, the macros that hold their formulas, and the
-   values of the variables in both. int_changed_weeks keeps it: where another one stands, the log begins anew, and
-   everything that follows it is made whole. So a release that changes a formula, or a column, changes the stored rows too.
-   (A model's depends_on.macros would name the macros, but dbt adds to it while it runs.) #}
+{# A hash of what the windows are made with: the models up to fct_cumulative and int_stored_returns, the macros that hold
+   their formulas, and the values of the variables in both. int_changed_weeks keeps it: where another one stands, the log
+   begins anew, and everything that follows it is made whole. So a release that changes a formula, or a column, changes the
+   stored rows too. (A model's depends_on.macros would name the macros, but dbt adds to it while it runs.) #}
 {% macro formulas() -%}
     {%- if not execute -%}
         {{ return('') }}
