@@ -1,3 +1,8 @@
+{# A price in today's share; most have seen no split since, and a division by 1 is not free. #}
+{% macro in_todays_share(price) -%}
+    case when split_factors.factor is null then {{ price }} else {{ price }} / split_factors.factor end
+{%- endmacro %}
+
 {# CTEs from `prices`, `symbols`, `sessions` and `split_factors` to `daily_returns`: one row per bar of `prices`, in today's
    share, with the log return since the symbol's bar before it among them. #}
 {% macro daily_returns() -%}
@@ -6,11 +11,11 @@ adjusted as (
         prices.symbol_id,
         prices.day,
         {{ week_start('prices.day') }} as week_start,
-        prices.open / coalesce(split_factors.factor, 1) as open,
-        prices.high / coalesce(split_factors.factor, 1) as high,
-        prices.low / coalesce(split_factors.factor, 1) as low,
-        prices.close / coalesce(split_factors.factor, 1) as close,
-        prices.close_usd / coalesce(split_factors.factor, 1) as close_usd,
+        {{ in_todays_share('prices.open') }} as open,
+        {{ in_todays_share('prices.high') }} as high,
+        {{ in_todays_share('prices.low') }} as low,
+        {{ in_todays_share('prices.close') }} as close,
+        {{ in_todays_share('prices.close_usd') }} as close_usd,
         -- As delivered: what a split does to the price it undoes in the volume.
         prices.close_usd * prices.volume as turnover_usd
     from prices

@@ -22,7 +22,7 @@
     {%- set state = namespace(value=0.7978845608028654) -%}
     case {{ n }}
     {%- for size in range(2, 15) %}
-        when {{ size }} then {{ state.value }}
+        when {{ size }} then {{ state.value }}::double precision
         {%- set state.value = ((size - 1) / size) ** 0.5 / state.value -%}
     {%- endfor %}
     end

@@ -6,9 +6,12 @@
     indexes=[{'columns': ['symbol_id', 'week_start'], 'unique': true}],
     post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['symbol_id', 'week_start']) }}"]
 ) }}
+{#- Of the bars with an overnight return, and of the others: so that each bar's term is taken once. -#}
 {%- set rogers_satchell -%}
-    open_to_high * (open_to_high - open_to_close) + open_to_low * (open_to_low - open_to_close)
+    sum(open_to_high * (open_to_high - open_to_close) + open_to_low * (open_to_low - open_to_close))
 {%- endset -%}
+{%- set with_overnight = rogers_satchell ~ ' filter (where overnight is not null)' -%}
+{%- set without_overnight = rogers_satchell ~ ' filter (where overnight is null)' -%}
 -- one row per symbol and ISO week in which it traded: what the measures of a window are merged from
 -- A row needs the week's rows of int_daily_returns and nothing else.
 {{ what_changed_returns_read() }}
@@ -63,12 +66,12 @@ select
     sum(turnover_usd) as turnover_usd,
     sum((open_to_high - open_to_low) * (open_to_high - open_to_low)) as high_low_squares,
     sum(open_to_close * open_to_close) as open_to_close_squares,
-    sum({{ rogers_satchell }}) as rogers_satchell_sum,
+    {{ merged_sum(with_overnight, without_overnight) }} as rogers_satchell_sum,
     regr_avgy(overnight, open_to_close) as overnight_mean,
     coalesce(regr_syy(overnight, open_to_close), 0) as overnight_m2,
     regr_avgx(overnight, open_to_close) as open_to_close_mean,
     coalesce(regr_sxx(overnight, open_to_close), 0) as open_to_close_m2,
-    sum({{ rogers_satchell }}) filter (where overnight is not null) as yang_zhang_rogers_satchell_sum,
+    {{ with_overnight }} as yang_zhang_rogers_satchell_sum,
     count(*)::integer as days,
     regr_count(close_usd - close_usd_head, close_usd_head)::integer as prices_usd,
     count(log_return)::integer as returns,
