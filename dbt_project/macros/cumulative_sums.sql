@@ -40,3 +40,19 @@
 {% macro so_far(column, goes_on) -%}
     {{ 'coalesce(kept.' ~ column ~ ', 0) + ' if goes_on }}
 {%- endmacro %}
+
+{# The columns of the sums of `columns` of `rows` over a window of the query, in the parts in which they are kept. #}
+{% macro running_sums(columns, rows, window, goes_on) -%}
+    {%- for column in columns %}
+        {%- set value = rows ~ '.' ~ column %}
+        {%- set parts = {'_sum': value} %}
+        {%- if is_price_level(column) %}
+            {%- set parts = {'_sum': on_grid(value), '_sum_rest': value ~ ' - ' ~ on_grid(value)} %}
+        {%- endif %}
+        {%- for suffix, part in parts.items() %}
+    {{ so_far(column ~ suffix, goes_on) }}coalesce(sum({{ part }}) over {{ window }}, 0) as {{ column ~ suffix }}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

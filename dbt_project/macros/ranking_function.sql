@@ -20,28 +20,19 @@
         select
             symbols.symbol_id,
             symbols.symbol collate "C" as symbol,
-            symbols.market collate "C" as market,
-            symbols.currency collate "C" as currency,
+            symbols.market,
+            symbols.currency,
             scores.value,
             scores.values_found,
-            scores.windows,
-            scores.windows_expected,
             scores.covers_start,
             scores.value * 8193 - (scores.value * 8193 - scores.value) as comparable,
-            coalesce(doubtful.flags, 0) as flags,
-            doubtful.first_flag,
-            coalesce(
-                scores.is_whole
-                and (
-                    ranking.with_untradable
-                    or (
-                        symbols.liquidity_tier <> 'untradable'
-                        and not {{ is_gone('(select each.ends_on from ' ~ span ~ ' as each)') }}
-                    )
-                )
-                and (ranking.with_flagged or doubtful.symbol_id is null),
-                false
-            ) as ranks,
+            scores.is_whole,
+            ranking.with_untradable
+            or (
+                symbols.liquidity_tier <> 'untradable'
+                and not {{ is_gone('(select each.ends_on from ' ~ span ~ ' as each)') }}
+            ) as is_tradable,
+            ranking.with_flagged or doubtful.symbol_id is null as is_trusted,
             (ranking.markets is null or symbols.market = any(ranking.markets))
             and (ranking.currencies is null or symbols.currency = any(ranking.currencies))
             and (ranking.types is null or symbols.type = any(ranking.types))
@@ -51,8 +42,17 @@
             {{ schema }}.ranking_scores(ranking.look_back, ranking.measure, ranking.as_of, {{ weeks_before }}) as scores
             on scores.symbol_id = symbols.symbol_id
         left join (
-        {{ doubtful_symbols(schema, span) }}
+            select flags.symbol_id
+            from {{ schema }}.fct_price_flags as flags
+            where {{ is_doubtful(span) }}
+            group by flags.symbol_id
         ) as doubtful on doubtful.symbol_id = symbols.symbol_id
+{%- endmacro %}
+
+{# Whether a row of scored_symbols ranks; null is no. Said in parts, so that in a `where` each goes to the table that it
+   reads, and drops rows before they are joined. #}
+{% macro ranks(symbol) -%}
+({{ symbol }}.is_whole and {{ symbol }}.is_tradable and {{ symbol }}.is_trusted)
 {%- endmacro %}
 
 {% macro is_gone(ends_on) -%}
@@ -62,19 +62,21 @@
 )
 {%- endmacro %}
 
-{# Symbols with gravely doubtful prices on days of the windows that count: from the first wrong close to the one that is
-   right again, whose return is wrong too. #}
-{% macro doubtful_symbols(schema, span) -%}
-            select
-                flags.symbol_id,
-                count(*)::integer as flags,
-                (array_agg(flags.flag || ' on ' || flags.day order by flags.day, flags.flag))[1] as first_flag
-            from {{ schema }}.fct_price_flags as flags
-            where
-                flags.severity = 'grave'
-                and flags.day <= (select each.last_window_end from {{ span }} as each)
-                and greatest(flags.last_day, flags.returned_on) > (select each.base_end from {{ span }} as each) - 7
-            group by flags.symbol_id
+{# Whether a row of `flags` is grave and touches days of the windows that count: from the first wrong close to the one that
+   is right again, whose return is wrong too. #}
+{% macro is_doubtful(span) -%}
+flags.severity = 'grave'
+            and flags.day <= (select each.last_window_end from {{ span }} as each)
+            and greatest(flags.last_day, flags.returned_on) > (select each.base_end from {{ span }} as each) - 7
+{%- endmacro %}
+
+{# Percentiles are within these: name -> key of a row of scored_symbols, none for all of them. #}
+{% macro percentile_wholes() -%}
+    {{ return({
+        'world': none,
+        'market': 'hashtextextended(scored.market, 0)',
+        'currency': 'hashtextextended(scored.currency, 0)',
+    }) }}
 {%- endmacro %}
 
 {# ranking(look_back, measure, as_of, ...): every symbol that the filters let through, ranked or with the reason why not.
@@ -129,12 +131,39 @@ begin atomic
     scored as not materialized (
         {{ scored_symbols(schema, 0, 'span') }}
     ),
+    -- With `top`, those alone go on who rank: then `ranks` is true, and nothing is sorted by it.
+    candidates as not materialized (
+        select
+            scored.*,
+            {%- for whole in percentile_wholes() %}
+            null::double precision as of_{{ whole }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from scored
+        where not ranking.with_percentiles
+        union all
+        select
+            scored.*,
+            -- Sorted by a hash of the name: so few names tie all the time, and each tie compares them letter by letter.
+            {%- for whole, hash in percentile_wholes().items() %}
+            cume_dist() over (
+                partition by ranking.top is not null or {{ ranks('scored') }}{{ ', ' ~ hash if hash }}
+                order by scored.comparable
+            ) as of_{{ whole }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from scored
+        where ranking.with_percentiles and (ranking.top is null or {{ ranks('scored') }})
+    ),
     -- `top` cuts before anything wide is read.
     shown as (
-        select scored.*
-        from scored
-        where scored.is_chosen and (scored.ranks or ranking.top is null)
-        order by scored.ranks desc, scored.comparable desc nulls last, scored.symbol
+        select
+            candidates.*,
+            coalesce({{ ranks('candidates') }}, false) as ranks
+        from candidates
+        where candidates.is_chosen and (ranking.top is null or {{ ranks('candidates') }})
+        order by
+            ranking.top is not null or coalesce({{ ranks('candidates') }}, false) desc,
+            candidates.comparable desc nulls last,
+            candidates.symbol
         limit ranking.top
     ),
     numbered as (
@@ -149,14 +178,15 @@ begin atomic
             end as rank
         from shown
     ),
-    percentiles as (
+    -- Who ranks without being asked for by with_flagged has none, and `top` shows nobody else.
+    doubtful as (
         select
-            scored.symbol_id,
-            cume_dist() over (order by scored.comparable) as of_world,
-            cume_dist() over (partition by scored.market order by scored.comparable) as of_market,
-            cume_dist() over (partition by scored.currency order by scored.comparable) as of_currency
-        from scored
-        where ranking.with_percentiles and scored.ranks
+            flags.symbol_id,
+            count(*)::integer as flags,
+            (array_agg(flags.flag || ' on ' || flags.day order by flags.day, flags.flag))[1] as first_flag
+        from {{ schema }}.fct_price_flags as flags
+        where (ranking.top is null or ranking.with_flagged) and {{ is_doubtful('span') }}
+        group by flags.symbol_id
     ),
     {%- for weeks_before in (1, 4) %}
     span_{{ weeks_before }}w_before as (
@@ -169,7 +199,7 @@ begin atomic
         from (
         {{ scored_symbols(schema, weeks_before, 'span_' ~ weeks_before ~ 'w_before') }}
         ) as earlier
-        where ranking.with_rank_changes and earlier.is_chosen and earlier.ranks
+        where ranking.with_rank_changes and earlier.is_chosen and {{ ranks('earlier') }}
     )
     {%- if not loop.last %},{% endif %}
     {%- endfor %}
@@ -184,7 +214,7 @@ begin atomic
         {%- for column in cumulated_columns() %}
         {{ mean_between('base', 'last', column) }} as {{ column }},
         {%- endfor %}
-        coalesce(numbered.windows, 0) as windows,
+        coalesce({{ growth('base', 'last', 'windows') }}, 0) as windows,
         span.windows_expected,
         symbols.last_bar,
         case when not numbered.ranks then {{ left_out_reason() }} end as left_out_reason,
@@ -193,10 +223,10 @@ begin atomic
         symbols.median_turnover_usd,
         symbols.price_band,
         symbols.days_since_last_bar,
-        numbered.flags,
-        percentiles.of_world as percentile_world,
-        percentiles.of_market as percentile_market,
-        percentiles.of_currency as percentile_currency,
+        coalesce(doubtful.flags, 0) as flags,
+        case when numbered.ranks then numbered.of_world end as percentile_world,
+        case when numbered.ranks then numbered.of_market end as percentile_market,
+        case when numbered.ranks then numbered.of_currency end as percentile_currency,
         ranked_1w_before.rank - numbered.rank as rank_change_1w,
         ranked_4w_before.rank - numbered.rank as rank_change_4w
     from numbered
@@ -206,7 +236,7 @@ begin atomic
         on last.symbol_id = numbered.symbol_id and last.window_end = (select each.last_window_end from span as each)
     left join {{ schema }}.fct_cumulative as base
         on base.symbol_id = numbered.symbol_id and base.window_end = (select each.base_end from span as each)
-    left join percentiles on percentiles.symbol_id = numbered.symbol_id
+    left join doubtful on doubtful.symbol_id = numbered.symbol_id
     left join ranked_1w_before on ranked_1w_before.symbol_id = numbered.symbol_id
     left join ranked_4w_before on ranked_4w_before.symbol_id = numbered.symbol_id
     order by numbered.rank nulls last, numbered.symbol;
@@ -220,7 +250,7 @@ case
             when symbols.first_bar is null then 'no prices'
             when numbered.covers_start is not true and symbols.first_bar > span.starts_on
                 then 'too young: prices begin on ' || symbols.first_bar
-            when numbered.windows is null then 'no complete window up to ' || span.ends_on
+            when numbered.covers_start is null then 'no complete window up to ' || span.ends_on
             when not numbered.covers_start and symbols.last_bar < span.starts_on then {{ ended() }}
             when not numbered.covers_start
                 then 'no prices around ' || span.starts_on || ', the start of the look-back'
@@ -244,8 +274,8 @@ case
                     'untradable: median turnover of ' || to_char(symbols.median_turnover_usd, 'FM999,999,990')
                     || ' USD a day'
             else
-                'flagged: ' || numbered.first_flag
-                || case when numbered.flags > 1 then ' and ' || numbered.flags - 1 || ' more' else '' end
+                'flagged: ' || doubtful.first_flag
+                || case when doubtful.flags > 1 then ' and ' || doubtful.flags - 1 || ' more' else '' end
         end
 {%- endmacro %}
 

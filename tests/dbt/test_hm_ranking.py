@@ -91,6 +91,19 @@ def test_json_and_csv_hold_the_same(hm: Hm) -> None:
     assert json.loads(hm("--format", "json")[1])[0]["percentile_world"] is None
 
 
+@pytest.mark.parametrize("output", ["json", "csv"])
+def test_what_a_script_reads_holds_the_rows_alone_and_who_is_left_out_is_told_beside_it(hm: Hm, output: str) -> None:
+    """The same three as under the table."""
+    asked = ("--look-back", "15m", "--limit", "20", "--format", output)
+    _, rows, told = hm(*asked)
+    assert told.splitlines() == [
+        "2 more would rank but cannot be traded; --with-untradable shows them.",
+        "1 more would rank by gravely doubtful prices; --with-flagged shows them.",
+    ]
+    assert "more would rank" not in rows
+    assert hm(*asked, "--with-untradable", "--with-flagged")[2] == ""
+
+
 def test_percentiles_and_changes_are_shown_when_asked_for(hm: Hm) -> None:
     _, out, _ = hm("--percentiles", "--changes")
     assert re.search(r"P world +P mkt\. +P cur\. +1 w +4 w", out)

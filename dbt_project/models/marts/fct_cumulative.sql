@@ -83,35 +83,22 @@ weeks as (
     ) as week (window_end)
 )
 
--- The counts come after the sums: between them each would be padded to the eight bytes of a sum.
+-- What every question reads comes first, then the counts: PostgreSQL takes a row apart up to the last column that is
+-- asked for. The small ones stand together: between the sums each would be padded to the eight bytes of a sum.
 select
     weeks.symbol_id,
     weeks.window_end,
-    {% for column in columns %}
-        {% if is_price_level(column) %}
-            {{ so_far(column ~ '_sum', goes_on) }}coalesce(
-                sum({{ on_grid('windows.' ~ column) }}) over up_to_week, 0
-            ) as {{ column }}_sum,
-            {{ so_far(column ~ '_sum_rest', goes_on) }}coalesce(
-                sum(windows.{{ column }} - {{ on_grid('windows.' ~ column) }}) over up_to_week, 0
-            )
-                as {{ column }}_sum_rest,
-        {% else %}
-            {{ so_far(column ~ '_sum', goes_on) }}coalesce(
-                sum(windows.{{ column }}) over up_to_week, 0
-            ) as {{ column }}_sum,
-        {% endif %}
-    {% endfor %}
+    windows.window_end is not null as has_window,
+    lag(windows.window_end is not null, 1, {{ 'coalesce(kept.has_window, false)' if goes_on else 'false' }})
+        over up_to_week as had_window,
+    ({{ so_far('windows', goes_on) }}count(windows.window_end) over up_to_week)::smallint as windows,
     {% for column in columns %}
         (
             {{ so_far(column ~ '_windows', goes_on) }}count(windows.{{ column }}) over up_to_week
         )::smallint
             as {{ column }}_windows,
     {% endfor %}
-    ({{ so_far('windows', goes_on) }}count(windows.window_end) over up_to_week)::smallint as windows,
-    windows.window_end is not null as has_window,
-    lag(windows.window_end is not null, 1, {{ 'coalesce(kept.has_window, false)' if goes_on else 'false' }})
-        over up_to_week as had_window
+    {{ running_sums(columns, 'windows', 'up_to_week', goes_on) }}
 from weeks
 left join windows on weeks.symbol_id = windows.symbol_id and weeks.window_end = windows.window_end
 {% if goes_on %}

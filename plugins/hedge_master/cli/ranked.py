@@ -102,13 +102,17 @@ def ranking(
     rows = top(reader_url, question, limit)
     names = [*FIRST_FIELDS, *(name for name in dataclasses.asdict(rows[0]) if name not in FIRST_FIELDS)]
     picked = [{name: getattr(row, name) for name in names} for row in rows]
+    others = left_out(reader_url, question)
+    if output is Format.TABLE:
+        end = question.as_of or published_as_of(reader_url).market_date
+        Console().print(ranking_table(rows, question, end, others))
+        return
     if output is Format.JSON:
         print_json(picked)
-    elif output is Format.CSV:
-        _print_csv(names, (row.values() for row in picked))
     else:
-        end = question.as_of or published_as_of(reader_url).market_date
-        Console().print(ranking_table(rows, question, end, left_out(reader_url, question)))
+        _print_csv(names, (row.values() for row in picked))
+    if str(others):
+        print(others, file=sys.stderr)  # beside the rows, which a script reads
 
 
 def _print_explained(explained: Explained, question: Question, output: Format) -> None:
