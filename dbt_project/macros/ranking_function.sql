@@ -71,7 +71,7 @@ flags.severity = 'grave'
 {%- endmacro %}
 
 {# Percentiles are within these: name -> key of a row of scored_symbols, none for all of them. #}
-{% macro percentile_wholes() -%}
+{% macro percentile_groups() -%}
     {{ return({
         'world': none,
         'market': 'hashtextextended(scored.market, 0)',
@@ -135,8 +135,8 @@ begin atomic
     candidates as not materialized (
         select
             scored.*,
-            {%- for whole in percentile_wholes() %}
-            null::double precision as of_{{ whole }}{{ ',' if not loop.last }}
+            {%- for group in percentile_groups() %}
+            null::double precision as of_{{ group }}{{ ',' if not loop.last }}
             {%- endfor %}
         from scored
         where not ranking.with_percentiles
@@ -144,11 +144,11 @@ begin atomic
         select
             scored.*,
             -- Sorted by a hash of the name: so few names tie all the time, and each tie compares them letter by letter.
-            {%- for whole, hash in percentile_wholes().items() %}
+            {%- for group, hash in percentile_groups().items() %}
             cume_dist() over (
                 partition by ranking.top is not null or {{ ranks('scored') }}{{ ', ' ~ hash if hash }}
                 order by scored.comparable
-            ) as of_{{ whole }}{{ ',' if not loop.last }}
+            ) as of_{{ group }}{{ ',' if not loop.last }}
             {%- endfor %}
         from scored
         where ranking.with_percentiles and (ranking.top is null or {{ ranks('scored') }})
