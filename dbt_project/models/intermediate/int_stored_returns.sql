@@ -4,6 +4,7 @@
     unique_key=['symbol_id', 'day'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'day'], 'unique': true}],
+    pre_hook="{{ leave_new_pages_uncompressed() }}",
     post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['symbol_id', 'day', 'is_after_gap']) }}"]
 ) }}
 -- one row per symbol and trading day: what flags, cone and earnings read of int_daily_returns, through int_returns

@@ -4,6 +4,7 @@
     unique_key=['symbol_id', 'week_start'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'week_start'], 'unique': true}],
+    pre_hook="{{ leave_new_pages_uncompressed() }}",
     post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['symbol_id', 'week_start']) }}"]
 ) }}
 {#- Of the bars with an overnight return, and of the others: so that each bar's term is taken once. -#}

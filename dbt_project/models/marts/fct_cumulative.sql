@@ -4,6 +4,7 @@
     unique_key=['symbol_id', 'window_end'],
     on_schema_change='fail',
     indexes=[{'columns': ['window_end', 'symbol_id'], 'unique': true}],
+    pre_hook="{{ leave_new_pages_uncompressed() }}",
     post_hook="{{ remember_changes(this) }}"
 ) }}
 {%- set columns = cumulated_columns() -%}

@@ -4,6 +4,7 @@
     unique_key=['symbol_id', 'window_start'],
     on_schema_change='fail',
     indexes=[{'columns': ['symbol_id', 'window_start'], 'unique': true}],
+    pre_hook="{{ leave_new_pages_uncompressed() }}",
     post_hook=["{{ remember_changes(this) }}", "{{ analyze_when_new(this, ['symbol_id', 'window_start']) }}"]
 ) }}
 {#- Series of int_weeks -> the count of its values. -#}

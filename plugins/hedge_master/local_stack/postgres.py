@@ -155,6 +155,9 @@ def ensure_roles_and_databases(stack: Stack) -> None:
         _execute(session, f"alter database {{}} set idle_in_transaction_session_timeout = '{IDLE_LIMIT}'", "airflow")
         for role, _ in users:
             _execute(session, "grant connect, temporary on database {} to {}", WAREHOUSE_DATABASE, role)
+        if stack.owns_warehouse():  # used by dbt where it makes a table whole
+            dbt, _ = WAREHOUSE_ROLES["HM_WAREHOUSE_DBT_URL"]
+            _execute(session, "grant set on parameter wal_compression to {}", dbt)
 
 
 def ensure_roles(session: Connection, roles: Sequence[tuple[str, str]], environ: Mapping[str, str]) -> None:
