@@ -224,9 +224,9 @@ begin atomic
         symbols.price_band,
         symbols.days_since_last_bar,
         coalesce(doubtful.flags, 0) as flags,
-        case when numbered.ranks then numbered.of_world end as percentile_world,
-        case when numbered.ranks then numbered.of_market end as percentile_market,
-        case when numbered.ranks then numbered.of_currency end as percentile_currency,
+        {%- for group in percentile_groups() %}
+        case when numbered.ranks then numbered.of_{{ group }} end as percentile_{{ group }},
+        {%- endfor %}
         ranked_1w_before.rank - numbered.rank as rank_change_1w,
         ranked_4w_before.rank - numbered.rank as rank_change_4w
     from numbered
